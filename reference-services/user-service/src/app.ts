@@ -23,7 +23,9 @@ export function createApp({ store, health, apiToken, openapi, log }: AppOptions)
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag'); // a user has a version; nothing else is worth a hash
-  app.use(helmet());
+  // No answer of an API is a page: nothing in it may load, run or be framed.
+  const nothing = { defaultSrc: ["'none'"], frameAncestors: ["'none'"] };
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: nothing } }));
   app.use(healthRoutes(health, guard));
   // The token is known to all replicas, so a cursor of one is good for the others.
   app.use(userRoutes(store, createCursors(apiToken), guard));

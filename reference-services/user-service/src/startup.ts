@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { isTemporary } from './database/errors.ts';
 
 export interface RetryOptions {
-  readonly log: Logger;
   /** Ends the waiting: the service stops. */
   readonly signal: AbortSignal;
+  /** Told of every attempt that found the database away, and of the pause before the next. */
+  readonly onAway: (error: unknown, pauseMs: number) => void;
 }
 
 const backoff = { baseMs: 100, maxMs: 3_000 };
@@ -17,22 +17,22 @@ const backoff = { baseMs: 100, maxMs: 3_000 };
  */
 export async function untilPrepared(
   prepare: () => Promise<void>,
-  { log, signal }: RetryOptions,
+  { signal, onAway }: RetryOptions,
 ): Promise<void> {
   for (let failures = 0; ; failures += 1) {
     try {
       return await prepare();
     } catch (error) {
       if (!isTemporary(error)) throw error;
-      const pauseMs = pauseAfter(failures);
-      log.warn({ err: error, pauseMs }, 'the database is away, trying again');
+      const pauseMs = pauseAfter(failures, Math.random());
+      onAway(error, pauseMs);
       await delay(pauseMs, undefined, { signal });
     }
   }
 }
 
-/** Doubles, up to a bound, of which a random part is waited: replicas must not return in step. */
-export function pauseAfter(failures: number, random: number = Math.random()): number {
+/** Doubles up to a bound, of which a random part is waited: replicas must not come back in step. */
+export function pauseAfter(failures: number, random: number): number {
   const longestMs = Math.min(backoff.maxMs, backoff.baseMs * 2 ** failures);
   return Math.round(longestMs * (0.5 + 0.5 * random));
 }

@@ -48,7 +48,9 @@ export function nextMigration(
   const known = new Set(migrations.map(({ name }) => name));
   const missing = applied.find(({ name }) => !known.has(name));
   if (missing) {
-    throw new MigrationError(`the database has "${missing.name}", but this version has no such file`);
+    throw new MigrationError(
+      `the database has "${missing.name}", but this version has no such file`,
+    );
   }
   for (const [index, { name, checksum }] of applied.entries()) {
     const file = migrations[index];

@@ -22,32 +22,44 @@ export function healthRoutes(health: Health, guard: RequestHandler): Router {
   const refuse = methodNotAllowed('GET', 'HEAD');
 
   /** The process turns its event loop: that it answers is the answer. */
-  router.route('/livez').get((_request, response) => void response.json({ status: 'live' })).all(refuse);
+  router
+    .route('/livez')
+    .get((_request, response) => void response.json({ status: 'live' }))
+    .all(refuse);
 
   /** Whether requests should be sent here. Redis is missed by nobody but the database. */
-  router.route('/readyz').get(async (_request, response) => {
-    const { database, redis } = await states(health);
-    const isReady = database === 'up' && !health.isStopping();
-    response.status(isReady ? 200 : 503).json({
-      status: isReady ? 'ready' : 'not ready',
-      ...(health.isStopping() && { stopping: true }),
-      degraded: degraded({ database, redis }),
-    });
-  }).all(refuse);
+  router
+    .route('/readyz')
+    .get(async (_request, response) => {
+      const { database, redis } = await states(health);
+      const isReady = database === 'up' && !health.isStopping();
+      response.status(isReady ? 200 : 503).json({
+        status: isReady ? 'ready' : 'not ready',
+        ...(health.isStopping() && { stopping: true }),
+        degraded: degraded({ database, redis }),
+      });
+    })
+    .all(refuse);
 
   /** A summary for people. Answers 200 while the process can say anything at all. */
-  router.route('/health').get(async (_request, response) => {
-    const dependencies = await states(health);
-    response.json({
-      status: degraded(dependencies).length > 0 ? 'degraded' : 'ok',
-      uptimeSeconds: Math.floor(process.uptime()),
-      dependencies,
-    });
-  }).all(refuse);
+  router
+    .route('/health')
+    .get(async (_request, response) => {
+      const dependencies = await states(health);
+      response.json({
+        status: degraded(dependencies).length > 0 ? 'degraded' : 'ok',
+        uptimeSeconds: Math.floor(process.uptime()),
+        dependencies,
+      });
+    })
+    .all(refuse);
 
-  router.route('/stats').get(guard, (_request, response) => {
-    response.json({ ...health.numbers(), components: componentNumbers() });
-  }).all(refuse);
+  router
+    .route('/stats')
+    .get(guard, (_request, response) => {
+      response.json({ ...health.numbers(), components: componentNumbers() });
+    })
+    .all(refuse);
 
   return router;
 }

@@ -12,14 +12,15 @@ const parse = express.json({
 });
 
 /** Reads a JSON body of one of the given media types; refuses what it can before reading. */
-export function jsonBody(...mediaTypes: readonly string[]): RequestHandler[] {
-  const judge: RequestHandler = (request, _response, next) => {
+export function jsonBody(...mediaTypes: readonly string[]): RequestHandler {
+  return (request, response, next) => {
     if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();
     // `null`: there is no body at all, which the schema will say.
-    if (request.is([...mediaTypes]) !== false) return next();
-    throw unsupported(request.headers['content-type'], mediaTypes);
+    if (request.is([...mediaTypes]) === false) {
+      throw unsupported(request.headers['content-type'], mediaTypes);
+    }
+    parse(request, response, next);
   };
-  return [judge, parse];
 }
 
 export function tooLarge(): ProblemError {

@@ -36,7 +36,10 @@ export function answerProblems(log: Logger): ErrorRequestHandler {
     if (problem.status < 500) return sendProblem(response, problem);
     const instance = `urn:uuid:${randomUUID()}`;
     const { method, path } = request;
-    log[problem.status === 500 ? 'error' : 'warn']({ err: error, method, path, instance }, problem.kind);
+    log[problem.status === 500 ? 'error' : 'warn'](
+      { err: error, method, path, instance },
+      problem.kind,
+    );
     sendProblem(response, problem, instance);
   };
 }

@@ -90,7 +90,8 @@ function ofExpress(error: unknown): Problem | undefined {
       detail: `the body must be UTF-8 and not compressed: ${error.message}`,
     };
   }
-  if (typeof error.status !== 'number' || error.status < 400 || error.status > 499) return undefined;
+  if (typeof error.status !== 'number' || error.status < 400 || error.status > 499)
+    return undefined;
   return { status: error.status, kind: 'bad-request', title: 'Bad request', detail: error.message };
 }
 

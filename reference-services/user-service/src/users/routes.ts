@@ -19,7 +19,8 @@ export function userRoutes(store: UserStore, cursors: Cursors, guard: RequestHan
       const { limit, cursor } = valid(pageQuery, request.query, 'query');
       const { users, hasMore } = await store.page({ limit, afterId: afterId(cursors, cursor) });
       const last = users.at(-1);
-      const next = hasMore && last ? `/users?limit=${limit}&cursor=${cursors.encode(last.id)}` : null;
+      const next =
+        hasMore && last ? `/users?limit=${limit}&cursor=${cursors.encode(last.id)}` : null;
       if (next) response.set('link', `<${next}>; rel="next"`);
       response.set('cache-control', 'no-store').json({ users, next });
     })

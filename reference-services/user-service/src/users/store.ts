@@ -1,8 +1,12 @@
-import type { Breaker } from '@shopgpt/breaker';
+import { type Breaker, createBreaker, type Outcome } from '@shopgpt/breaker';
 import type { Cache, CacheEntry } from '@shopgpt/cache';
 import pg from 'pg';
 import type { Database, Statement } from '../database/database.ts';
-import { OutcomeUnknownError } from '../database/errors.ts';
+import {
+  DatabaseBusyError,
+  DatabaseUnavailableError,
+  OutcomeUnknownError,
+} from '../database/errors.ts';
 import type { CacheReport } from '../http/cache-status.ts';
 import { EmailTakenError, UserNotFoundError, VersionMismatchError } from './errors.ts';
 import { uuidV7 } from './id.ts';
@@ -44,6 +48,24 @@ interface Row extends Omit<User, 'createdAt' | 'updatedAt'> {
 const columns = `id, email, name, version, created_at AS "createdAt", updated_at AS "updatedAt"`;
 const emailUnique = 'users_email_unique';
 const lowestId = '00000000-0000-0000-0000-000000000000';
+
+/** Opens when the database does not answer; that it refuses a statement is an answer. */
+export function userDatabaseBreaker(): Breaker {
+  return createBreaker({
+    name: 'user-database',
+    readyToTrip: ({ consecutiveFailures }) => consecutiveFailures >= 5,
+    openMs: 1_000,
+    classify,
+  });
+}
+
+function classify(outcome: Outcome): 'success' | 'failure' | 'excluded' {
+  if (outcome.ok) return 'success';
+  const { error } = outcome;
+  if (error instanceof DatabaseBusyError) return 'excluded'; // it never came to a call
+  const isAway = error instanceof DatabaseUnavailableError || error instanceof OutcomeUnknownError;
+  return isAway ? 'failure' : 'success';
+}
 
 export function createUserStore(
   database: Database,
