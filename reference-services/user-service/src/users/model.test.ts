@@ -22,6 +22,11 @@ test.each(['a\u0000b', 'a\nb', 'a\u007fb', 'a\u0085b', '\udc00'])(
   },
 );
 
+test('an address that becomes plain letters only in lower case is none', () => {
+  const kelvin = '\u212a@example.com'; // its lower case is an ordinary k
+  expect(newUser.safeParse({ email: kelvin, name: 'Ann' }).success).toBe(false);
+});
+
 test('a change has at least one field', () => {
   expect(userChanges.safeParse({}).success).toBe(false);
   expect(userChanges.parse({ name: 'Ann' })).toEqual({ name: 'Ann' });
