@@ -144,7 +144,7 @@ async function join(nodes: readonly TestServer[]): Promise<void> {
     await Promise.all(others.map((client) => client.call('CLUSTER', 'MEET', ...address)));
     await until('every node knows the others', async () => {
       const seen = await Promise.all(clients.map((client) => client.cluster('NODES')));
-      return seen.every((text) => countLines(text, 'connected') === nodes.length);
+      return seen.every((text) => countLines(String(text), 'connected') === nodes.length);
     });
     await Promise.all(
       clients.slice(masters).map((client, index) => client.cluster('REPLICATE', `${ids[index]}`)),
@@ -170,7 +170,7 @@ async function untilHealthy(nodes: readonly TestServer[]): Promise<void> {
 
 async function isHealthy(client: Redis, size: number): Promise<boolean> {
   const state = await client.cluster('INFO');
-  const seen = await client.cluster('NODES');
+  const seen = String(await client.cluster('NODES'));
   const replication = await client.info('replication');
   const isInSync = /role:master/.test(replication) || /master_link_status:up/.test(replication);
   return (
@@ -181,8 +181,8 @@ async function isHealthy(client: Redis, size: number): Promise<boolean> {
   );
 }
 
-function countLines(text: unknown, word: string): number {
-  const lines = String(text).split('\n');
+function countLines(text: string, word: string): number {
+  const lines = text.split('\n');
   return lines.filter((line) => line.split(/[ ,]/).includes(word)).length;
 }
 
