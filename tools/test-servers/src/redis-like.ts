@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { ServerUnavailableError } from './errors.ts';
 import type { Binary } from './find.ts';
-import { onFreePort, removeFolder, startDaemon, throwAwayPath } from './process.ts';
+import { onFreePort, startDaemon, throwAwayPath } from './process.ts';
 import {
   type Facts,
   foreignServer,
@@ -40,7 +40,7 @@ export async function startRedisLike(kind: Findable, options: RedisOptions): Pro
     const start = () => startRedisProcess(kind.name, binary, folder, port, options.args ?? []);
     const life = await start();
     const facts = await describeRedis(kind, `redis://127.0.0.1:${port}`, binary.found);
-    return new OwnServer(facts, life, start, () => removeFolder(folder));
+    return new OwnServer(facts, life, start);
   });
 }
 
