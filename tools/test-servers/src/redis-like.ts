@@ -60,13 +60,17 @@ export function startRedisProcess(
 /** Asks a server for its version. */
 export async function describeRedis(kind: Kind, url: string, found: string): Promise<Facts> {
   const client = new Redis(url, { lazyConnect: true, connectTimeout: 5_000, retryStrategy: null });
+  let why: unknown;
+  client.on('error', (error) => {
+    why = error;
+  });
   try {
     await client.connect();
     const info = await client.info('server');
     const version = new RegExp(`^${kind.versionField}:(\\S+)`, 'm').exec(info)?.[1] ?? 'unknown';
     return { name: kind.name, version, found, url };
   } catch (error) {
-    const tried = `${found} (${url}): ${String(error)}`;
+    const tried = `${found} (${url}): ${String(why ?? error)}`;
     throw new ServerUnavailableError(kind.name, [tried], 'Start it, or take the variable away.', {
       cause: error,
     });
