@@ -1,4 +1,5 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createCache } from './layered-cache.ts';
 import { memoryTier } from './memory-tier.ts';
 import type { CacheOptions } from './options.ts';
@@ -7,7 +8,7 @@ import { faultyTier, manualClock } from './testing/index.ts';
 type Value = string | null | Date;
 
 const clock = manualClock();
-const tier = faultyTier(memoryTier({ timeoutMs: 20 }));
+const tier = faultyTier(memoryTier({ timeoutMs: 50 }));
 const caches: AsyncDisposable[] = [];
 let run = 0;
 
@@ -23,7 +24,12 @@ function open(options: Partial<CacheOptions> = {}) {
 const untilProbe = () => clock.advance(1000);
 const broken = (): Promise<Value> => Promise.reject(new Error('database is away'));
 
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+
 afterEach(async () => {
+  vi.useRealTimers();
   run += 1;
   tier.heal();
   untilProbe();
@@ -139,9 +145,9 @@ test('a read of L2 that a delete or a set overtook is not kept', async () => {
   const [here, there] = [open(), open()];
   await here.set('a', 'old');
   tier.hang();
-  const before = tier.calls.read;
   const read = there.get('a');
-  await vi.waitFor(() => expect(tier.calls.read).toBe(before + 1));
+  await turn();
+  await turn();
   const deleted = there.delete('a');
   tier.heal();
   expect(await read).toBe('old');
@@ -181,7 +187,11 @@ test('a failing L2 is asked once, then left alone, then probed beside the caller
 test('a hanging L2 costs the first caller its deadline and the next ones nothing', async () => {
   const cache = open();
   tier.hang();
-  expect(await cache.getOrSet('a', () => 'a')).toBe('a');
+  const first = cache.getOrSet('a', () => 'a');
+  await turn();
+  await turn();
+  vi.advanceTimersByTime(50);
+  expect(await first).toBe('a');
   const before = tier.calls.read;
   expect(await cache.getOrSet('b', () => 'b')).toBe('b');
   expect(tier.calls.read).toBe(before);
