@@ -25,7 +25,7 @@ export const isRoot = process.getuid?.() === 0;
 export const nobody = { uid: 65534, gid: 65534 };
 
 /** What a child says about its start. */
-export interface Answer {
+interface Answer {
   readonly pid?: number;
   readonly url?: string;
   readonly code?: string;

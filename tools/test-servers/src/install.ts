@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const installMs = 240_000;
 
 /** Where what we installed is kept between runs. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   const home = process.env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache');
   return path.join(home, 'shopgpt-test-servers');
 }
