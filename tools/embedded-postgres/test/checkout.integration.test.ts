@@ -45,7 +45,7 @@ const installed = () =>
 
 describe('a checkout without the links that npm cannot ship', () => {
   test('gets them at the first start, even of two at once', async () => {
-    checkout = await makeCheckout(0o755, false);
+    checkout = await makeCheckout({ isClosed: false, hasLinks: false });
     const programs = await Promise.all([
       runFrom(path.join(folder, 'one')),
       runFrom(path.join(folder, 'two')),
@@ -56,7 +56,7 @@ describe('a checkout without the links that npm cannot ship', () => {
   });
 
   test('is copied once when it cannot be written, even by two starts at once', async () => {
-    checkout = await makeCheckout(0o755, false);
+    checkout = await makeCheckout({ isClosed: false, hasLinks: false });
     await chmod(path.join(installed(), 'lib'), 0o555);
     const ids = isRoot ? nobody : undefined;
     if (ids) await chown(folder, ids.uid, ids.gid);
@@ -74,7 +74,7 @@ describe('a checkout without the links that npm cannot ship', () => {
 
 describe('a checkout that is closed to other users', () => {
   test('works all the same, and the second start finds everything', async () => {
-    checkout = await makeCheckout(0o700, true);
+    checkout = await makeCheckout({ isClosed: true, hasLinks: true });
     const dataDir = path.join(checkout, '.data/postgres');
     const first = await runFrom(dataDir);
     expect(await runFrom(dataDir)).toBe(first);
@@ -85,7 +85,7 @@ describe('a checkout that is closed to other users', () => {
   });
 
   test('starts afresh when its data folder was deleted', async () => {
-    checkout = await makeCheckout(0o700, true);
+    checkout = await makeCheckout({ isClosed: true, hasLinks: true });
     const dataDir = path.join(checkout, '.data/postgres');
     await runFrom(dataDir);
     const { ino } = await lstat(path.join(dataDir, 'PG_VERSION'));
@@ -95,7 +95,7 @@ describe('a checkout that is closed to other users', () => {
   });
 
   test('says which folder it needs when the cache folder is closed too', async () => {
-    checkout = await makeCheckout(0o700, false);
+    checkout = await makeCheckout({ isClosed: true, hasLinks: false });
     await mkdir(cacheDir, { mode: 0o700 });
     await chmod(path.join(installed(), 'lib'), isRoot ? 0o755 : 0o555);
     if (!isRoot) await chmod(cacheDir, 0o500);

