@@ -182,8 +182,8 @@ export class Breaker {
   }
 
   async #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
-    const { signal, deadline = Number.POSITIVE_INFINITY } = options;
-    const execution = new Execution(this.#clock, false, deadline, signal);
+    const { deadline = Number.POSITIVE_INFINITY } = options;
+    const execution = new Execution(this.#clock, false, deadline, options);
     try {
       if (execution.ended) throw abandoned;
       return await this.execute(() => execution.call(fn));
