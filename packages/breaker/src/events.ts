@@ -1,0 +1,85 @@
+import type { Counts } from './counts.ts';
+import type { BreakerState } from './machine.ts';
+
+/** The breaker went from one state to another. */
+export interface StateChange {
+  readonly from: BreakerState;
+  readonly to: BreakerState;
+  /** What had been counted in the state that ended. */
+  readonly counts: Counts;
+}
+
+/** A function that the user gave us threw; the call in whose course it happened is not affected. */
+export interface HookError {
+  /** The option or event it was given for, e.g. `'readyToTrip'` or `'stateChange'`. */
+  readonly hook: string;
+  readonly error: unknown;
+}
+
+/** What `breaker.on` can be asked for. */
+export interface BreakerEvents {
+  stateChange: StateChange;
+  hookError: HookError;
+}
+
+type Listener = (event: never) => void;
+
+/**
+ * Calls what the user gave us (listeners, rules) so that a throw of theirs stays theirs: it is told
+ * to the listeners of `hookError`, or once as a process warning when nobody listens there.
+ */
+export class Hooks {
+  readonly #name: string;
+  readonly #listeners = new Map<keyof BreakerEvents, Set<Listener>>();
+  #warned = false;
+  /** How often a hook threw. */
+  errors = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** @returns a function that takes the listener off again */
+  on<E extends keyof BreakerEvents>(
+    event: E,
+    listener: (event: BreakerEvents[E]) => void,
+  ): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    const own: Listener = (value) => listener(value);
+    listeners.add(own);
+    return () => void listeners.delete(own);
+  }
+
+  emit<E extends keyof BreakerEvents>(event: E, value: BreakerEvents[E]): void {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      this.run(event, undefined, () => listener(value as never));
+    }
+  }
+
+  /** What `hook` returns, or `otherwise` when it throws. */
+  run<T>(name: string, otherwise: T, hook: () => T): T {
+    try {
+      const result = hook();
+      if (result instanceof Promise) result.catch((error) => this.#report(name, error));
+      return result;
+    } catch (error) {
+      this.#report(name, error);
+      return otherwise;
+    }
+  }
+
+  #report(hook: string, error: unknown): void {
+    this.errors += 1;
+    // A listener of 'hookError' that throws must not be told about itself for ever.
+    if (hook !== 'hookError' && this.#listeners.get('hookError')?.size) {
+      this.emit('hookError', { hook, error });
+    } else if (!this.#warned) {
+      this.#warned = true;
+      process.emitWarning(`${hook} of breaker "${this.#name}" threw: ${String(error)}`, {
+        type: 'BreakerWarning',
+        code: 'SHOPGPT_BREAKER_HOOK',
+      });
+    }
+  }
+}

@@ -1,0 +1,9 @@
+import { expect, test } from 'vitest';
+
+test('the door has these names and no others', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'BreakerOpenError',
+    'HalfOpenBusyError',
+    'createBreaker',
+  ]);
+});

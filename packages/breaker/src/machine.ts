@@ -1,0 +1,244 @@
+import { type Counts, Tally } from './counts.ts';
+import { RollingWindow } from './rolling-window.ts';
+
+/** What a breaker says of itself. */
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+/** What a call's outcome says about the dependency; an excluded one says nothing. */
+export type Verdict = 'success' | 'failure' | 'excluded';
+
+/** Every change of state is a new generation: what was admitted in an earlier one counts for nothing. */
+export type State = Closed | Open | HalfOpen;
+
+interface Closed {
+  readonly kind: 'closed';
+  readonly generation: number;
+  readonly tally: Tally;
+  readonly sinceMs: number;
+  /** When a fixed window ends; never for a rolling one. */
+  readonly endsAtMs: number;
+  readonly rolling: RollingWindow | undefined;
+}
+
+interface Open {
+  readonly kind: 'open';
+  readonly generation: number;
+  readonly tally: Tally;
+  readonly sinceMs: number;
+  /** `Infinity` while isolated. */
+  readonly untilMs: number;
+}
+
+interface HalfOpen {
+  readonly kind: 'half-open';
+  readonly generation: number;
+  readonly tally: Tally;
+  /** When each trial still in flight was admitted, the oldest first. */
+  readonly trials: number[];
+}
+
+/** The rules, and the decisions that are the user's: none of them throws. */
+export interface MachineRules {
+  readonly maxRequests: number;
+  readonly intervalMs: number;
+  readonly bucketMs: number;
+  readonly maxHalfOpenMs: number;
+  readyToTrip(counts: Counts): boolean;
+  openMs(timesOpened: number): number;
+  changed(from: BreakerState, to: BreakerState, counts: Counts): void;
+}
+
+/** What `admit` answers to a call that must not run. */
+export const REFUSED = 0;
+
+const nothingCounted = new Tally();
+
+/**
+ * The state machine of sony/gobreaker: synchronous, and the time is an argument.
+ * As there, time passes only when somebody looks: at a call, at a result, at a reading of the state.
+ */
+export class Machine {
+  readonly #rules: MachineRules;
+  readonly #buckets: number;
+  #generation = 0;
+  #timesOpened = 0;
+  #state: State;
+
+  constructor(rules: MachineRules, nowMs: number) {
+    this.#rules = rules;
+    this.#buckets = rules.bucketMs > 0 ? Math.ceil(rules.intervalMs / rules.bucketMs) : 0;
+    this.#state = this.#closed(nowMs);
+  }
+
+  /** The state at `nowMs`, after everything that the mere passing of time changes. */
+  look(nowMs: number): State {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'closed':
+        if (nowMs > state.endsAtMs) this.#state = this.#closed(nowMs);
+        else if (state.rolling) state.rolling.moveTo(this.#age(state, nowMs));
+        break;
+      case 'open':
+        if (nowMs > state.untilMs) this.#halfOpen();
+        break;
+      case 'half-open':
+        this.#writeOffTrials(state, nowMs);
+    }
+    return this.#state;
+  }
+
+  /** Lets a call through and answers its generation, or `REFUSED`. */
+  admit(nowMs: number): number {
+    const state = this.look(nowMs);
+    const { tally } = state;
+    if (state.kind === 'open') return REFUSED;
+    if (state.kind === 'half-open') {
+      if (tally.requests - tally.exclusions >= this.#rules.maxRequests) return REFUSED;
+      state.trials.push(nowMs);
+    }
+    tally.requests += 1;
+    const bucket = this.#bucketOf(state, nowMs);
+    if (bucket) bucket.requests += 1;
+    return state.generation;
+  }
+
+  /**
+   * Counts a success without being told the time, which is half of what a call costs.
+   * Right for a fixed window only: either the success belongs to it, or the window has run out
+   * and takes the success with it at the next look.
+   *
+   * @returns false where the time is needed: then `settle` has to be called
+   */
+  settleTimelessly(generation: number): boolean {
+    const state = this.#state;
+    if (state.kind !== 'closed' || state.rolling) return false;
+    if (state.generation === generation) state.tally.success();
+    return true;
+  }
+
+  /** Counts the outcome of a call that was admitted at `admittedAtMs` in `generation`. */
+  settle(
+    generation: number,
+    admittedAtMs: number,
+    verdict: Verdict,
+    slow: boolean,
+    nowMs: number,
+  ): void {
+    const state = this.look(nowMs);
+    if (state.generation !== generation || state.kind === 'open') return;
+    if (state.kind === 'half-open') this.#settleTrial(state, admittedAtMs, verdict, slow, nowMs);
+    else this.#settleClosed(state, admittedAtMs, verdict, slow, nowMs);
+  }
+
+  /** Opens until `release`, whatever the calls in flight will say. */
+  isolate(nowMs: number): void {
+    this.look(nowMs);
+    this.#open(nowMs, Number.POSITIVE_INFINITY);
+  }
+
+  /** Ends an isolation: trial calls decide how it goes on. */
+  release(): void {
+    this.#halfOpen();
+  }
+
+  #settleClosed(
+    state: Closed,
+    admittedAtMs: number,
+    verdict: Verdict,
+    slow: boolean,
+    nowMs: number,
+  ): void {
+    const bucket = this.#bucketOf(state, admittedAtMs);
+    if (state.rolling && !bucket) return;
+    count(state.tally, verdict, slow);
+    if (bucket) count(bucket, verdict, slow);
+    if (verdict === 'excluded' || (verdict === 'success' && !slow)) return;
+    if (!this.#rules.readyToTrip(state.tally.snapshot())) return;
+    // The rule is the user's code: it may have changed the state itself.
+    if (this.#state === state) this.#trip(nowMs);
+  }
+
+  #settleTrial(
+    state: HalfOpen,
+    admittedAtMs: number,
+    verdict: Verdict,
+    slow: boolean,
+    nowMs: number,
+  ): void {
+    state.trials.splice(state.trials.indexOf(admittedAtMs), 1);
+    count(state.tally, verdict, slow);
+    if (verdict === 'failure') this.#trip(nowMs);
+    else if (state.tally.consecutiveSuccesses >= this.#rules.maxRequests) this.#close(nowMs);
+  }
+
+  /** A trial that never settles is a failure from the moment its time was up. */
+  #writeOffTrials(state: HalfOpen, nowMs: number): void {
+    const [oldest] = state.trials;
+    if (oldest === undefined || nowMs - oldest <= this.#rules.maxHalfOpenMs) return;
+    state.tally.failure();
+    this.#trip(oldest + this.#rules.maxHalfOpenMs);
+    this.look(nowMs);
+  }
+
+  #bucketOf(state: State, atMs: number): Tally | undefined {
+    if (state.kind !== 'closed' || !state.rolling) return undefined;
+    return state.rolling.bucketOf(this.#age(state, atMs));
+  }
+
+  #age(state: Closed, atMs: number): number {
+    return Math.max(0, Math.floor((atMs - state.sinceMs) / this.#rules.bucketMs));
+  }
+
+  #trip(atMs: number): void {
+    this.#timesOpened += 1;
+    this.#open(atMs, atMs + this.#rules.openMs(this.#timesOpened));
+  }
+
+  #open(sinceMs: number, untilMs: number): void {
+    const generation = this.#nextGeneration();
+    this.#become({ kind: 'open', generation, tally: nothingCounted, sinceMs, untilMs });
+  }
+
+  #halfOpen(): void {
+    const generation = this.#nextGeneration();
+    this.#become({ kind: 'half-open', generation, tally: new Tally(), trials: [] });
+  }
+
+  #close(nowMs: number): void {
+    this.#timesOpened = 0;
+    this.#become(this.#closed(nowMs));
+  }
+
+  #closed(nowMs: number): Closed {
+    const { intervalMs, bucketMs } = this.#rules;
+    const generation = this.#nextGeneration();
+    const rolling = this.#buckets > 1 ? new RollingWindow(this.#buckets) : undefined;
+    const tally = rolling?.total ?? new Tally();
+    const endsAtMs =
+      intervalMs === 0 || rolling
+        ? Number.POSITIVE_INFINITY
+        : nowMs + Math.max(intervalMs, bucketMs);
+    return { kind: 'closed', generation, tally, sinceMs: nowMs, endsAtMs, rolling };
+  }
+
+  #nextGeneration(): number {
+    this.#generation += 1;
+    return this.#generation;
+  }
+
+  #become(next: State): void {
+    const { kind, tally } = this.#state;
+    this.#state = next;
+    if (kind !== next.kind) this.#rules.changed(kind, next.kind, tally.snapshot());
+  }
+}
+
+function count(tally: Tally, verdict: Verdict, slow: boolean): void {
+  if (verdict === 'excluded') {
+    tally.exclusions += 1;
+    return;
+  }
+  if (verdict === 'success') tally.success();
+  else tally.failure();
+  if (slow) tally.slow += 1;
+}

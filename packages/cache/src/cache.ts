@@ -1,0 +1,115 @@
+import type { Source } from './entry.ts';
+import type { L2Stats } from './l2.ts';
+import type { Loader } from './load.ts';
+
+/** What L1 knows about a key. */
+export interface CacheEntry<V> {
+  readonly value: V;
+  /** How long ago the loader gave the value, in ms: what the HTTP header `Age` says. */
+  readonly ageMs: number;
+  /** How long it is still fresh, in ms. Zero or less: it is only served when the loader fails. */
+  readonly ttlMs: number;
+  /** Where this process got it: from the loader (or a `set`), or from L2. */
+  readonly tier: Source;
+}
+
+/** What a write came to. */
+export interface WriteResult {
+  /**
+   * False when L2 was away: this process behaves as if it had been told, but others may see the old
+   * value until L2 is back and the delete that waits in this process has reached it.
+   */
+  readonly acknowledged: boolean;
+}
+
+/** Numbers since the cache was made, unless said otherwise. */
+export interface CacheStats {
+  readonly l1: {
+    readonly hits: number;
+    readonly misses: number;
+    /** How many there are now. */
+    readonly entries: number;
+  };
+  /** All zero without an L2. */
+  readonly l2: L2Stats;
+  /** Loaders that were started. */
+  readonly loads: number;
+  /** Loaders that failed, timed out, or lost everyone who waited. */
+  readonly loadFailures: number;
+  /** Loads that nobody waits for and that still run now. */
+  readonly abandonedLoads: number;
+  /** Callers that waited for somebody else's load or look into L2. */
+  readonly sharedFlights: number;
+  /** Values that were not stored, as the key was deleted or set while they were loaded. */
+  readonly fencedWrites: number;
+  /** Loads that failed and were answered with a value past its ttl. */
+  readonly staleServed: number;
+}
+
+/** How one caller waits. */
+export interface WaitOptions {
+  /** Detaches this caller: the call rejects with its `reason`. A load stops when nobody waits for it. */
+  readonly signal?: AbortSignal;
+}
+
+/** How one value is stored. */
+export interface SetOptions {
+  /** Another ttl than the cache's, in ms. */
+  readonly ttlMs?: number;
+}
+
+/** Values by key: in the memory of this process, then in a shared tier, then from a loader. */
+export interface Cache<V> {
+  readonly name: string;
+
+  /** The value if it is fresh in L1; synchronous, the fastest there is. */
+  peek(key: string): V | undefined;
+
+  /** The value if it is fresh in L1 or L2. */
+  get(key: string, options?: WaitOptions): Promise<V | undefined>;
+
+  /**
+   * The value from L1, L2 or the loader. However many callers ask at once, one look into L2 and one
+   * load runs in this process, and they share its value or its error. When the loader fails and a
+   * value is known that is not older than `ttlMs + staleIfErrorMs`, it is served instead.
+   *
+   * A value is shared by all callers: do not change it.
+   *
+   * @throws the loader's error; LoadTimeoutError; NotCacheableError when L2 could not carry the value;
+   * TooManyLoadsError; CacheClosedError; the reason of `signal`
+   */
+  getOrSet(key: string, load: Loader<V>, options?: WaitOptions): Promise<V>;
+  getOrSet(
+    key: string,
+    load: Loader<V, V | undefined>,
+    options?: WaitOptions,
+  ): Promise<V | undefined>;
+
+  /**
+   * Stores a value. A load that runs meanwhile stores nothing.
+   *
+   * @throws NotCacheableError; CacheClosedError; DeleteQueueFullError when L2 is away for long
+   */
+  set(key: string, value: V, options?: SetOptions): Promise<WriteResult>;
+
+  /**
+   * Forgets a value, also for `staleIfErrorMs`. A load that runs meanwhile stores nothing.
+   *
+   * @throws CacheClosedError; DeleteQueueFullError when L2 is away and 10,000 deletes wait for it
+   */
+  delete(key: string): Promise<WriteResult>;
+
+  /** What L1 knows about the key, fresh or kept for a failing loader; synchronous, counts as no use. */
+  entry(key: string): CacheEntry<V> | undefined;
+
+  /** Plain numbers; cheap. */
+  stats(): CacheStats;
+
+  /**
+   * Waits for running loads (at most `timeoutMs`, default 5,000), tries once more the deletes that
+   * wait for L2, and forgets everything in memory. The clients you passed in stay open. Later calls reject.
+   */
+  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,27 @@
+/** Throws a RangeError that names the option unless the value is a whole number from `min` up. */
+export function checkInteger(name: string, value: unknown, min: number): void {
+  if (Number.isSafeInteger(value) && Number(value) >= min) return;
+  const what = min === 0 ? 'a non-negative integer' : 'a positive integer';
+  throw new RangeError(`${name} must be ${what}, got ${show(value)}`);
+}
+
+/** Longer delays make Node's timers fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** Throws a RangeError that names the option unless the value is a delay that a timer can wait. */
+export function checkDelay(name: string, value: unknown): void {
+  checkInteger(name, value, 1);
+  if (Number(value) <= MAX_DELAY_MS) return;
+  throw new RangeError(`${name} must be at most ${MAX_DELAY_MS} ms, got ${show(value)}`);
+}
+
+/** Throws a TypeError that names the option unless the value is a function or an object with these methods. */
+export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
+  const missing = methods.find((method) => typeof Object(value)[method] !== 'function');
+  if (missing !== undefined)
+    throw new TypeError(`${name} must have ${missing}(), got ${show(value)}`);
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}

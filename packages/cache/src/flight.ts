@@ -1,0 +1,57 @@
+/**
+ * One piece of work that any number of callers wait for: they share its value and its error.
+ * A caller's signal detaches that caller; when the last one has left, the work is told to stop.
+ */
+export class Flight<T> {
+  readonly result: Promise<T>;
+  /** Something newer was said about the key meanwhile: callers get the value, nobody keeps it. */
+  isFenced = false;
+  #controller: AbortController | undefined;
+  readonly #onEmpty: (flight: Flight<T>) => void;
+  #waiting = 0;
+
+  /** @param onEmpty called when the last caller has left: the flight must not be joined any more */
+  constructor(work: (flight: Flight<T>) => Promise<T>, onEmpty: (flight: Flight<T>) => void) {
+    this.#onEmpty = onEmpty;
+    // Not now: the work must find this flight in the map, also when it asks for its own key.
+    this.result = Promise.resolve().then(() => work(this));
+    // All callers may have left before it fails.
+    this.result.catch(() => undefined);
+  }
+
+  /** Aborted when nobody waits any more, or by `stop`. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  stop(reason: unknown): void {
+    this.isFenced = true;
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
+
+  join(signal: AbortSignal | undefined): Promise<T> {
+    this.#waiting += 1;
+    // Who brings no signal stays until the end.
+    return signal ? this.#joinUntil(signal) : this.result;
+  }
+
+  async #joinUntil(signal: AbortSignal): Promise<T> {
+    const left = Promise.withResolvers<never>();
+    const leave = () => left.reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      return await Promise.race([this.result, left.promise]);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      this.#waiting -= 1;
+      if (signal.aborted && this.#waiting === 0) this.#leaveEmpty(signal.reason);
+    }
+  }
+
+  #leaveEmpty(reason: unknown): void {
+    this.stop(reason);
+    this.#onEmpty(this);
+  }
+}

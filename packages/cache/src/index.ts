@@ -1,0 +1,27 @@
+export type {
+  Cache,
+  CacheEntry,
+  CacheStats,
+  SetOptions,
+  WaitOptions,
+  WriteResult,
+} from './cache.ts';
+export type { Clock } from './clock.ts';
+export { type Codec, json } from './codec.ts';
+export type { Source } from './entry.ts';
+export {
+  CacheClosedError,
+  CacheError,
+  type CacheErrorCode,
+  DeleteQueueFullError,
+  LoadTimeoutError,
+  NotCacheableError,
+  TierTimeoutError,
+  TooManyLoadsError,
+} from './errors.ts';
+export type { L2Stats } from './l2.ts';
+export { createCache } from './layered-cache.ts';
+export type { LoadContext, Loader } from './load.ts';
+export { type MemoryTierOptions, memoryTier } from './memory-tier.ts';
+export type { CacheOptions } from './options.ts';
+export type { Tier } from './tier.ts';

@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+
+/** Longer keys are hashed: Redis keeps every key in memory, and so does its log of slow commands. */
+const MAX_KEY_BYTES = 200;
+
+// What would break a Cluster's hash tag, a terminal, or UTF-8 (a lone half of a surrogate pair).
+const unsafe = /[%{}\p{Cc}\p{Cs}]/gu;
+
+/**
+ * A key as it is written in L2: printable, not empty, at most 200 bytes, without braces, and two
+ * different keys never become the same. A `%` begins every escape, so what follows it cannot be
+ * taken for the user's text.
+ */
+export function escapeKey(key: string): string {
+  const escaped = key.replace(unsafe, (char) => `%${char.charCodeAt(0).toString(16)};`);
+  if (escaped === '') return '%empty';
+  if (Buffer.byteLength(escaped) <= MAX_KEY_BYTES) return escaped;
+  return `%sha256-${createHash('sha256').update(escaped).digest('base64url')}`;
+}

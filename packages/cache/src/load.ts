@@ -1,0 +1,119 @@
+import type { CacheEntry } from './cache.ts';
+import { checkInteger } from './check.ts';
+import { LoadTimeoutError, TooManyLoadsError } from './errors.ts';
+
+/** What a loader is given. */
+export interface LoadContext<V> {
+  /** The key, as the caller wrote it. */
+  readonly key: string;
+  /** Aborts when nobody waits for the value any more, and at `loadTimeout.hardMs`. Pass it on. */
+  readonly signal: AbortSignal;
+  /** The entry that is past its ttl, if it is still known: for a conditional request. */
+  readonly previous: CacheEntry<V> | undefined;
+  /** Another ttl for this value than the cache's, in ms. @throws RangeError unless a positive integer */
+  setTtl(ms: number): void;
+  /** Gives the value to those who wait and stores it nowhere. */
+  skip(): void;
+}
+
+/** Gets a value from where it is kept. `undefined` means that there is none: it is not stored. */
+export type Loader<V, R = V> = (context: LoadContext<V>) => R | PromiseLike<R>;
+
+/** What a load came to. */
+export interface Loaded<R> {
+  readonly value: R;
+  readonly ttlMs: number;
+  readonly skipped: boolean;
+  readonly tookMs: number;
+}
+
+/** What is loaded, for whom, and what stops it. */
+export interface LoadRequest<V, R> {
+  readonly key: string;
+  readonly load: Loader<V, R>;
+  readonly previous: CacheEntry<V> | undefined;
+  readonly signal: AbortSignal;
+  /** Makes `signal` abort. */
+  stop(reason: unknown): void;
+}
+
+/** Loaders that ignore their signal go on after everyone has left: no more than so many of them. */
+const MAX_ABANDONED = 1000;
+
+/** Runs loaders: within their time, and never too many that nobody waits for. */
+export class Loads {
+  started = 0;
+  failed = 0;
+  /** How many run on though nobody waits for them. */
+  abandoned = 0;
+  readonly #ttlMs: number;
+  readonly #hardMs: number;
+
+  constructor(ttlMs: number, hardMs: number) {
+    this.#ttlMs = ttlMs;
+    this.#hardMs = hardMs;
+  }
+
+  /** Rejects with the loader's error, with the reason of `signal`, or with a LoadTimeoutError. */
+  async run<V, R>(request: LoadRequest<V, R>): Promise<Loaded<R>> {
+    request.signal.throwIfAborted();
+    if (this.abandoned >= MAX_ABANDONED) throw new TooManyLoadsError(request.key, this.abandoned);
+    this.started += 1;
+    const outcome = { ttlMs: this.#ttlMs, skipped: false };
+    const startedAt = performance.now();
+    try {
+      const value = await this.#inTime(request, contextOf(request, outcome));
+      return { ...outcome, value, tookMs: performance.now() - startedAt };
+    } catch (error) {
+      this.failed += 1;
+      throw error;
+    }
+  }
+
+  async #inTime<V, R>(request: LoadRequest<V, R>, context: LoadContext<V>): Promise<R> {
+    const { key, signal, stop } = request;
+    const stopped = Promise.withResolvers<never>();
+    const giveUp = () => stopped.reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    const timer = setTimeout(() => stop(new LoadTimeoutError(key, this.#hardMs)), this.#hardMs);
+    const work = callAsync(request.load, context);
+    try {
+      return await Promise.race([work, stopped.promise]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+      if (signal.aborted) this.#watchAbandoned(work);
+    }
+  }
+
+  #watchAbandoned(work: Promise<unknown>): void {
+    this.abandoned += 1;
+    const settled = () => {
+      this.abandoned -= 1;
+    };
+    work.then(settled, settled);
+  }
+}
+
+/** A loader that throws at once is a loader that failed. */
+async function callAsync<V, R>(load: Loader<V, R>, context: LoadContext<V>): Promise<R> {
+  return load(context);
+}
+
+function contextOf<V, R>(
+  { key, signal, previous }: LoadRequest<V, R>,
+  outcome: { ttlMs: number; skipped: boolean },
+): LoadContext<V> {
+  return {
+    key,
+    signal,
+    previous,
+    setTtl(ms) {
+      checkInteger('ttl', ms, 1);
+      outcome.ttlMs = ms;
+    },
+    skip() {
+      outcome.skipped = true;
+    },
+  };
+}

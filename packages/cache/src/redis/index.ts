@@ -1,0 +1,62 @@
+import { checkDelay, checkMethods } from '../check.ts';
+import type { Tier } from '../tier.ts';
+
+/** What we need of a client: the `Redis` and `Cluster` of ioredis have it. */
+export interface RedisClient {
+  /** `ready` when a command can be sent at once. */
+  readonly status: string;
+  /** True for a Cluster, where one command can only have keys of one slot. */
+  readonly isCluster?: boolean;
+  getBuffer(key: string): Promise<Buffer | null>;
+  mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
+  set(key: string, value: Buffer, px: 'PX', milliseconds: number): Promise<unknown>;
+  unlink(...keys: string[]): Promise<unknown>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** How `redisTier` uses its client. */
+export interface RedisTierOptions {
+  /** Yours: it is never opened or closed here. Reads must not be sent to replicas. */
+  readonly client: RedisClient;
+  /** How long one operation may take, in ms. Default 50. The client's own timeouts are not relied upon. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Redis 7 or later, or Valkey, as L2. While it is away the cache goes on without it, and an `error`
+ * event of the client no longer goes unheard: it shows in the numbers of the cache instead.
+ *
+ * @throws TypeError or RangeError that names the option and its value
+ */
+export function redisTier({ client, timeoutMs = 50 }: RedisTierOptions): Tier {
+  checkMethods('client', client, ['getBuffer', 'mgetBuffer', 'set', 'unlink', 'on']);
+  checkDelay('timeoutMs', timeoutMs);
+  client.on('error', () => undefined);
+  return {
+    name: 'redis',
+    timeoutMs,
+    isReady: () => client.status === 'ready',
+    async read(keys) {
+      const values = await readAll(client, keys);
+      return values.map((value) => value ?? undefined);
+    },
+    async write(key, bytes, ttlMs) {
+      await client.set(key, toBuffer(bytes), 'PX', ttlMs);
+    },
+    async delete(keys) {
+      if (!client.isCluster) await client.unlink(...keys);
+      else await Promise.all(keys.map((key) => client.unlink(key)));
+    },
+  };
+}
+
+function readAll(client: RedisClient, keys: readonly string[]): Promise<(Buffer | null)[]> {
+  if (client.isCluster) return Promise.all(keys.map((key) => client.getBuffer(key)));
+  return client.mgetBuffer([...keys]);
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

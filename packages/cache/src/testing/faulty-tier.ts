@@ -1,0 +1,66 @@
+import type { Tier } from '../tier.ts';
+
+/** A tier that does what the one behind it does until it is told to fail. */
+export interface FaultyTier extends Tier {
+  /** How often each operation was called, also in vain. */
+  readonly calls: { read: number; write: number; delete: number };
+  /** Every operation throws at once, or only the named ones. */
+  fail(...operations: Operation[]): void;
+  /** No operation answers before `heal`; then those that waited are carried out in order. */
+  hang(): void;
+  /** Every answer comes this much later, in ms. */
+  delay(ms: number): void;
+  /** Says that it is not connected. */
+  disconnect(): void;
+  /** Back to normal. */
+  heal(): void;
+}
+
+type Operation = 'read' | 'write' | 'delete';
+
+/** Wraps a tier, e.g. `faultyTier(memoryTier())`. */
+export function faultyTier(tier: Tier): FaultyTier {
+  const calls = { read: 0, write: 0, delete: 0 };
+  let failing: readonly Operation[] = [];
+  let gate = Promise.withResolvers<void>();
+  let connected = true;
+  let delayMs = 0;
+  gate.resolve();
+
+  async function through<T>(operation: Operation, call: () => Promise<T>): Promise<T> {
+    calls[operation] += 1;
+    if (failing.includes(operation)) throw new Error(`${operation} fails on purpose`);
+    await gate.promise;
+    const answer = await call();
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    return answer;
+  }
+
+  return {
+    name: tier.name,
+    timeoutMs: tier.timeoutMs,
+    calls,
+    isReady: () => connected && tier.isReady(),
+    read: (keys) => through('read', () => tier.read(keys)),
+    write: (key, bytes, ttlMs) => through('write', () => tier.write(key, bytes, ttlMs)),
+    delete: (keys) => through('delete', () => tier.delete(keys)),
+    fail(...operations) {
+      failing = operations.length > 0 ? operations : ['read', 'write', 'delete'];
+    },
+    hang() {
+      gate = Promise.withResolvers();
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    disconnect() {
+      connected = false;
+    },
+    heal() {
+      failing = [];
+      delayMs = 0;
+      connected = true;
+      gate.resolve();
+    },
+  };
+}

@@ -1,0 +1,3 @@
+export { type FaultyTier, faultyTier } from './faulty-tier.ts';
+export { type ManualClock, manualClock } from './manual-clock.ts';
+export { type TestFunction, tierContract } from './tier-contract.ts';
