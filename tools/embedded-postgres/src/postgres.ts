@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { binaries } from './binaries.ts';
-import { clearStaleLock, dataFolder, serverEnv } from './data-folder.ts';
+import { clearStaleLock, dataFolder, dataInUse, serverEnv } from './data-folder.ts';
 import { EmbeddedPostgresError } from './errors.ts';
 import { type GuardedProcess, startGuarded } from './guarded-process.ts';
 import { type Identity, serverIdentity } from './identity.ts';
@@ -35,7 +35,7 @@ export interface Postgres extends GuardedProcess {
 /** Stopping kindly takes well under a second; a stuck disk must not hold up the end of `npm start`. */
 const graceMs = 4_000;
 const startMs = 60_000;
-const endingMs = 5_000;
+const remainsMs = 5_000;
 
 /**
  * Starts a PostgreSQL, on loopback only, and creates its data the first time; resolves once it accepts connections.
@@ -49,7 +49,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const native = await binaries(ids !== undefined, cacheDir);
   const cluster = { native, dataDir: asked, user, password, ids, cacheDir, isThrowAway };
   const dataDir = await dataFolder(cluster);
-  await clearStaleLock(dataDir, endingMs);
+  await clearStaleLock(dataDir);
   const launch = { native, dataDir, ids, isThrowAway, args: serverArgs(options, dataDir), port };
   const server = await startPatiently(launch);
   return Object.assign(server, {
@@ -79,7 +79,7 @@ interface Launch {
 
 /** After a SIGKILL of the server its children need a moment to notice; until then the data are theirs. */
 async function startPatiently(launch: Launch): Promise<GuardedProcess> {
-  const until = performance.now() + endingMs;
+  const until = performance.now() + remainsMs;
   for (;;) {
     const result = await start(launch);
     if (typeof result !== 'string') return result;
@@ -111,6 +111,7 @@ function refusal(output: string, { port, dataDir }: Launch): EmbeddedPostgresErr
       `Port ${port} on 127.0.0.1 is taken: choose another one, or end what listens there`,
     );
   }
+  if (output.includes('lock file "postmaster.pid" already exists')) return dataInUse(dataDir);
   const words = output.split('\n').filter((line) => /FATAL|PANIC|HINT|ERROR/.test(line));
   const why = words.join('; ') || output.trim() || `not ready within ${startMs} ms`;
   return new EmbeddedPostgresError(

@@ -49,7 +49,8 @@ export function fromDebianPackage(name: string, program: string): Source {
       unpackDebian(name, fresh),
     );
     const binary = await programIn(folder, program, `Debian package ${name}, unpacked`);
-    const libraries = await Array.fromAsync(glob(`${folder}/usr/lib/*-linux-*`));
+    const libraries: string[] = [];
+    for await (const found of glob(`${folder}/usr/lib/*-linux-*`)) libraries.push(found);
     return { ...binary, env: { LD_LIBRARY_PATH: libraries.join(':') } };
   };
 }
