@@ -49,7 +49,7 @@ export class House {
     const apiToken = keptSecret(dataDir, 'api-token');
     const service = await this.#startUserService(database.url, apiToken);
     const users = userService(localUrl(userServicePort), apiToken);
-    await users.untilReady(this.#isStopping.signal);
+    await users.untilReady(AbortSignal.any([this.#isStopping.signal, AbortSignal.timeout(10_000)]));
     await this.#seed(database.url);
     const examples = await users.examples();
 
@@ -102,7 +102,7 @@ export class House {
     const options = { folder, port: await firstFreePort(FIRST_DATABASE_PORT), password };
     const part = await this.#startPart('PostgreSQL', () => startEmbeddedDatabase(options));
     const place = realpathSync(folder);
-    const why = place === realpathSync(dataDir) + path.sep + 'postgres' ? '' : ELSEWHERE;
+    const why = path.dirname(place) === realpathSync(dataDir) ? '' : ELSEWHERE;
     const description = `PostgreSQL ${postgresVersion}, embedded, in ${place}${why}`;
     return { url: embeddedUrl(options), part, description };
   }

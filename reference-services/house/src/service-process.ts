@@ -21,6 +21,7 @@ export interface ServiceOptions {
 const READY_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 3000;
 const MAX_TROUBLES = 5;
+const REPEAT_AFTER_MS = 10_000;
 /** Of a crash the message is shown, not the stack. */
 const STACK_LINE = /^\s*$|^\s+at |^Node\.js v/;
 const endWithParent = pathToFileURL(path.join(import.meta.dirname, 'end-with-parent.ts')).href;
@@ -67,6 +68,7 @@ function listen(child: ChildProcess, { name, say }: ServiceOptions) {
   const troubles: string[] = [];
   const { promise: ready, resolve } = Promise.withResolvers<'ready'>();
   let isReady = false;
+  const tell = withoutRepeats((text) => say(`${name}: ${text}`));
   const hear = (line: string) => {
     const { level, message, text } = readLogLine(line);
     if (message === 'listening') {
@@ -74,13 +76,23 @@ function listen(child: ChildProcess, { name, say }: ServiceOptions) {
       resolve('ready');
     }
     if (level < WARNING || STACK_LINE.test(line)) return;
-    if (isReady) say(`${name}: ${text}`);
+    if (isReady) tell(text);
     else if (troubles.length < MAX_TROUBLES) troubles.push(text);
   };
   for (const input of [child.stdout, child.stderr]) {
     if (input) createInterface({ input }).on('line', hear);
   }
   return { ready, troubles };
+}
+
+/** An outage makes the same warning for each request; one of them is enough for a while. */
+function withoutRepeats(say: (text: string) => void): (text: string) => void {
+  let last = { text: '', untilMs: 0 };
+  return (text) => {
+    if (text === last.text && performance.now() < last.untilMs) return;
+    last = { text, untilMs: performance.now() + REPEAT_AFTER_MS };
+    say(text);
+  };
 }
 
 /** Resolves once the process is gone and all that it printed was read. */

@@ -31,6 +31,13 @@ export interface UserService {
   examples(): Promise<Example[]>;
 }
 
+/** A page of `GET /users`. */
+interface Page {
+  readonly users: readonly Example[];
+  /** Where the next page is; null after the last one. */
+  readonly next: string | null;
+}
+
 const PATIENCE_MS = 5000;
 const PAGES = 10;
 
@@ -40,10 +47,10 @@ export function userService(url: string, apiToken: string): UserService {
       headers: { authorization: `Bearer ${apiToken}` },
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-  const getJson = async (path: string) => {
+  const read = async <T>(path: string): Promise<T> => {
     const response = await get(path);
     if (!response.ok) throw new Error(`${path} gave ${response.status}`);
-    return response.json();
+    return (await response.json()) as T;
   };
   return {
     async untilReady(signal) {
@@ -53,16 +60,18 @@ export function userService(url: string, apiToken: string): UserService {
     },
     async ask(id) {
       const startedMs = performance.now();
-      const answer = await get(`/users/${encodeURIComponent(id)}`).then(readAnswer).catch(noAnswer);
+      const answer = await get(`/users/${encodeURIComponent(id)}`)
+        .then(readAnswer)
+        .catch(noAnswer);
       return { ...answer, tookMs: performance.now() - startedMs };
     },
-    stats: () => getJson('/stats').catch(() => undefined),
+    stats: () => read('/stats').catch(() => undefined),
     async examples() {
       const found: Example[] = [];
       let path = '/users?limit=100';
       for (let page = 0; page < PAGES && path !== ''; page++) {
-        const { users, next } = await getJson(path);
-        found.push(...users);
+        const { users, next } = await read<Page>(path);
+        found.push(...users.map(({ id, name }) => ({ id, name })));
         path = next ?? '';
       }
       return found;

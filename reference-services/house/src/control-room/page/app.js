@@ -170,9 +170,10 @@ function componentTable({ kind, name, stats }) {
     const id = `${kind} ${name} ${key}`;
     const isNew = before.has(id) && before.get(id) !== value;
     before.set(id, value);
+    const look = isNew ? 'changed' : value === 0 ? 'zero' : '';
     row.append(
       element('th', key, { scope: 'row' }),
-      element('td', shown, { class: isNew ? 'number changed' : 'number' }),
+      element('td', shown, { class: `number ${look}` }),
     );
   }
   return table;
@@ -197,7 +198,11 @@ async function refresh() {
 async function keepFresh() {
   if (!document.hidden) {
     await refresh().catch(() => {
-      showState(byId('service'), 'The control room does not answer. Is npm start still running?', 'bad');
+      showState(
+        byId('service'),
+        'The control room does not answer. Is npm start still running?',
+        'bad',
+      );
     });
   }
   setTimeout(keepFresh, POLL_MS);
