@@ -1,9 +1,15 @@
 import { announce } from './announce.ts';
-import type { Clock } from './clock.ts';
-import { Call, type CallContext } from './context.ts';
+import { type FullClock, fullClock } from './clock.ts';
 import type { Counts } from './counts.ts';
-import { BreakerOpenError, HalfOpenBusyError, isRefusal, withoutStack } from './errors.ts';
+import {
+  abandoned,
+  BreakerOpenError,
+  HalfOpenBusyError,
+  isRefusal,
+  withoutStack,
+} from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
+import { Attempt, type CallContext, type CallOptions, Execution, type Work } from './execution.ts';
 import { type BreakerState, Machine, type MachineRules, REFUSED, type Verdict } from './machine.ts';
 import {
   type BreakerOptions,
@@ -15,12 +21,6 @@ import {
   validVerdict,
 } from './options.ts';
 import { type BreakerStats, Totals } from './stats.ts';
-
-/** What a caller can say about one call. */
-export interface CallOptions {
-  /** Aborting rejects the call with the signal's reason; the breaker counts it as excluded. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** Ends an isolation; also by `using`. */
 export interface Isolation extends Disposable {
@@ -43,7 +43,7 @@ export class Breaker {
   /** The breaker's name, as its errors and metrics show it. */
   readonly name: string;
   readonly #options: ResolvedBreakerOptions;
-  readonly #clock: Clock;
+  readonly #clock: FullClock;
   readonly #machine: Machine;
   readonly #hooks: Hooks;
   readonly #totals = new Totals();
@@ -54,7 +54,7 @@ export class Breaker {
   constructor(options: ResolvedBreakerOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#clock = options.clock;
+    this.#clock = fullClock(options.clock);
     this.#hooks = new Hooks(options.name);
     this.#machine = new Machine(this.#rules(), this.#clock.now());
     this.#timed = Number.isFinite(options.slowCallMs);
@@ -87,13 +87,13 @@ export class Breaker {
    *
    * @throws BreakerOpenError, HalfOpenBusyError when refused; the signal's reason when it is aborted
    */
-  async execute<T>(fn: (ctx: CallContext) => T, options?: CallOptions): Promise<Awaited<T>> {
-    if (options?.signal) return this.#executeAbortable(fn, options.signal);
+  async execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
+    if (options) return this.#executeFor(fn, options);
     const admittedAtMs = this.#clock.now();
     const generation = this.#admit(admittedAtMs);
     let value: Awaited<T>;
     try {
-      value = await fn(new Call(undefined));
+      value = await fn(new Attempt(1, undefined));
     } catch (error) {
       this.#failed(generation, admittedAtMs, error);
       throw error;
@@ -136,26 +136,16 @@ export class Breaker {
     return this.#hooks.on(event, listener);
   }
 
-  async #executeAbortable<T>(
-    fn: (ctx: CallContext) => T,
-    signal: AbortSignal,
-  ): Promise<Awaited<T>> {
-    signal.throwIfAborted();
-    const admittedAtMs = this.#clock.now();
-    const generation = this.#admit(admittedAtMs);
-    const abort = Promise.withResolvers<never>();
-    const onAbort = () => abort.reject(signal.reason);
-    signal.addEventListener('abort', onAbort);
+  async #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
+    const { signal, deadline = Number.POSITIVE_INFINITY } = options;
+    const execution = new Execution(this.#clock, false, deadline, signal);
     try {
-      const value = await Promise.race([fn(new Call(signal)), abort.promise]);
-      this.#succeeded(generation, admittedAtMs, value);
-      return value;
+      if (execution.ended) throw abandoned;
+      return await this.execute(() => execution.call(fn));
     } catch (error) {
-      if (!signal.aborted) this.#failed(generation, admittedAtMs, error);
-      else this.#settled(generation, admittedAtMs, 'excluded');
-      throw signal.aborted ? signal.reason : error;
+      throw execution.ended ? execution.ended.reason : error;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      execution.close();
     }
   }
 

@@ -76,7 +76,7 @@ export class Hooks {
       this.emit('hookError', { hook, error });
     } else if (!this.#warned) {
       this.#warned = true;
-      process.emitWarning(`${hook} of breaker "${this.#name}" threw: ${String(error)}`, {
+      process.emitWarning(`${hook} of "${this.#name}" threw: ${String(error)}`, {
         type: 'BreakerWarning',
         code: 'SHOPGPT_BREAKER_HOOK',
       });

@@ -31,7 +31,7 @@ export interface RedisTierOptions {
 export function redisTier({ client, timeoutMs = 50 }: RedisTierOptions): Tier {
   checkMethods('client', client, ['getBuffer', 'mgetBuffer', 'set', 'unlink', 'on']);
   checkDelay('timeoutMs', timeoutMs);
-  client.on('error', () => undefined);
+  hear(client);
   return {
     name: 'redis',
     timeoutMs,
@@ -48,6 +48,15 @@ export function redisTier({ client, timeoutMs = 50 }: RedisTierOptions): Tier {
       else await Promise.all(keys.map((key) => client.unlink(key)));
     },
   };
+}
+
+const heard = new WeakSet<RedisClient>();
+
+/** One listener however many caches share the client. */
+function hear(client: RedisClient): void {
+  if (heard.has(client)) return;
+  heard.add(client);
+  client.on('error', () => undefined);
 }
 
 function readAll(client: RedisClient, keys: readonly string[]): Promise<(Buffer | null)[]> {

@@ -57,8 +57,8 @@ async function applyNext(
 
   await run('BEGIN');
   await run(`SET LOCAL lock_timeout = ${stepTimeoutMs}`);
-  await run(`SET LOCAL statement_timeout = ${stepTimeoutMs}`);
   await run('SELECT pg_advisory_xact_lock($1)', [advisoryLock], stepMs);
+  await run(`SET LOCAL statement_timeout = ${stepTimeoutMs}`);
   await run(history);
   const { rows } = await run<AppliedMigration>(
     'SELECT name, checksum FROM schema_migrations ORDER BY name COLLATE "C"',

@@ -14,11 +14,11 @@ const parse = express.json({
 /** Reads a JSON body of one of the given media types; refuses what it can before reading. */
 export function jsonBody(...mediaTypes: readonly string[]): RequestHandler {
   return (request, response, next) => {
-    if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();
-    // `null`: there is no body at all, which the schema will say.
-    if (request.is([...mediaTypes]) === false) {
-      throw unsupported(request.headers['content-type'], mediaTypes);
-    }
+    const length = request.headers['content-length'];
+    const type = request.is([...mediaTypes]);
+    if (type === null || length === '0') return next(); // no body at all, which the schema will say
+    if (Number(length ?? 0) > maxBodyBytes) throw tooLarge();
+    if (type === false) throw unsupported(request.headers['content-type'], mediaTypes);
     parse(request, response, next);
   };
 }
