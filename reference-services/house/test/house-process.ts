@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -104,26 +104,30 @@ function cleanEnv(who: Who | undefined): Record<string, string | undefined> {
   };
 }
 
-/** Free ports and a data folder that is removed after the test. */
-export async function ownPlace(
-  who?: Who,
-): Promise<{ folder: string; env: Record<string, string> }> {
-  const folder = temporaryFolder(who);
+/** A folder of its own and free ports. */
+export interface Place {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+  remove(): void;
+}
+
+export async function makePlace(): Promise<Place> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'house-'));
+  chmodSync(folder, 0o755);
   const [house, users] = await freePorts(2);
   const env = {
     SHOPGPT_DATA_DIR: path.join(folder, 'data'),
     HOUSE_PORT: `${house}`,
     USER_SERVICE_PORT: `${users}`,
   };
-  return { folder, env };
+  return { folder, env, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export function temporaryFolder(who?: Who): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'house-'));
-  chmodSync(folder, 0o755);
-  if (who) chownSync(folder, who.uid, who.gid);
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
+/** A place that is removed after the test. */
+export async function ownPlace(): Promise<Place> {
+  const place = await makePlace();
+  onTestFinished(() => place.remove());
+  return place;
 }
 
 export async function freePorts(count: number): Promise<number[]> {

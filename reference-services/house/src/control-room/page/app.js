@@ -21,8 +21,8 @@ function element(name, text, attributes = {}) {
 // Asking for a user
 
 const tiers = {
-  memory: { text: 'Cache, in memory', tone: 'good' },
-  redis: { text: 'Cache, in Redis', tone: 'good' },
+  l1: { text: 'Cache, in memory', tone: 'good' },
+  l2: { text: 'Cache, in Redis', tone: 'good' },
   kept: { text: 'Cache, kept from before', tone: 'warn' },
   database: { text: 'Database', tone: 'plain' },
   none: { text: 'Nobody', tone: 'bad' },
