@@ -7,7 +7,7 @@ import {
   freePort,
   isRoot,
   makeCheckout,
-  nobody,
+  ordinary,
   programOf,
   removeFolder,
   startInChild,
@@ -58,7 +58,7 @@ describe('a checkout without the links that npm cannot ship', () => {
   test('is copied once when it cannot be written, even by two starts at once', async () => {
     checkout = await makeCheckout({ isClosed: false, hasLinks: false });
     await chmod(path.join(installed(), 'lib'), 0o555);
-    const ids = isRoot ? nobody : undefined;
+    const ids = ordinary;
     if (ids) await chown(folder, ids.uid, ids.gid);
     const programs = await Promise.all([
       runFrom(path.join(folder, 'one'), { ids }),
