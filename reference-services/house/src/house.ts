@@ -111,8 +111,8 @@ export class House {
     const name = 'user-service';
     const { userServicePort, redisUrl } = this.#config;
     const env = {
-      // Short, so that a visitor sees within seconds how an entry becomes too old.
-      CACHE_TTL_MS: '5000',
+      // Short, so that a visitor need not wait long to see an entry become too old.
+      CACHE_TTL_MS: '15000',
       ...process.env,
       HOST: '127.0.0.1',
       PORT: String(userServicePort),
