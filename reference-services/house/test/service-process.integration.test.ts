@@ -43,6 +43,7 @@ test('a service is ready once it says that it listens, and ends when it is told 
 test('what a service warns of is told, once while it repeats itself', async () => {
   const warn = (text: string) => log(40, text);
   const service = await start(
+    warn('before'),
     listening,
     log(30, 'fine'),
     warn('slow'),
@@ -51,9 +52,14 @@ test('what a service warns of is told, once while it repeats itself', async () =
     'console.error("loud");',
     stayAlive,
   );
-  await vi.waitUntil(() => said.length >= 3);
+  await vi.waitUntil(() => said.length >= 4);
   await service.stop();
-  expect(said.toSorted()).toEqual(['a-service: loud', 'a-service: slow', 'a-service: slower']);
+  expect(said.toSorted()).toEqual([
+    'a-service: before',
+    'a-service: loud',
+    'a-service: slow',
+    'a-service: slower',
+  ]);
 });
 
 test('a service that ends before it listens is refused with its last words and without a stack', async () => {
