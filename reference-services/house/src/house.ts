@@ -4,7 +4,7 @@ import { postgresVersion } from '@shopgpt/embedded-postgres';
 import { Claim } from './claim.ts';
 import { type HouseConfig, withoutPassword } from './config.ts';
 import { startControlRoom } from './control-room/server.ts';
-import { userService } from './control-room/user-service.ts';
+import { type UserService, userService } from './control-room/user-service.ts';
 import { keptSecret, prepareDataDir } from './data-dir.ts';
 import { embeddedUrl, requireDatabase, startEmbeddedDatabase } from './database.ts';
 import type { Greeting } from './greeting.ts';
@@ -12,13 +12,14 @@ import { Part, type Running } from './part.ts';
 import { firstFreePort, requireFreePorts } from './ports.ts';
 import { seedUsers } from './seed/copy.ts';
 import { packageFolder, startService } from './service-process.ts';
-import { reasonOf } from './start-error.ts';
+import { orStartError, reasonOf } from './start-error.ts';
 
 type Say = (line: string) => void;
 
 const FIRST_DATABASE_PORT = 15_432;
 /** What a killed house left behind needs this long to notice and end. */
 const REMAINS_END_WITHIN_MS = 6000;
+const READY_WITHIN_MS = 10_000;
 const ELSEWHERE =
   '\n                because the data folder is closed to others, and PostgreSQL never runs as root';
 
@@ -49,9 +50,8 @@ export class House {
     const apiToken = keptSecret(dataDir, 'api-token');
     const service = await this.#startUserService(database.url, apiToken);
     const users = userService(localUrl(userServicePort), apiToken);
-    await users.untilReady(AbortSignal.any([this.#isStopping.signal, AbortSignal.timeout(10_000)]));
-    await this.#seed(database.url);
-    const examples = await users.examples();
+    await this.#seed(database.url, users);
+    const examples = await orStartError('ERR_HOUSE_SERVICE', 'Asking for users', users.examples());
 
     const controls = { users, service, database: database.part, examples };
     const controlRoom = await startControlRoom(housePort, controls);
@@ -111,8 +111,8 @@ export class House {
     const name = 'user-service';
     const { userServicePort, redisUrl } = this.#config;
     const env = {
-      // Short, so that a visitor sees within seconds how an entry becomes too old.
-      CACHE_TTL_MS: '5000',
+      // Short, so that a visitor need not wait long to see an entry become too old.
+      CACHE_TTL_MS: '15000',
       ...process.env,
       HOST: '127.0.0.1',
       PORT: String(userServicePort),
@@ -125,8 +125,12 @@ export class House {
     return this.#startPart(name, (signal) => startService(options, signal));
   }
 
-  async #seed(databaseUrl: string): Promise<void> {
-    const added = await seedUsers(databaseUrl);
+  async #seed(databaseUrl: string, users: UserService): Promise<void> {
+    const limit = AbortSignal.any([this.#isStopping.signal, AbortSignal.timeout(READY_WITHIN_MS)]);
+    const what = 'user-service does not find its database ready';
+    await orStartError('ERR_HOUSE_SERVICE', what, users.untilReady(limit));
+    const seeding = seedUsers(databaseUrl);
+    const added = await orStartError('ERR_HOUSE_DATABASE', 'Adding the users', seeding);
     if (added > 0) this.#say(`Added ${added.toLocaleString('en')} users.`);
   }
 }
