@@ -52,6 +52,10 @@ export class Dispatcher<Item, Result> {
     this.#maxWaiting = settings.maxWaiting;
   }
 
+  get isFull(): boolean {
+    return this.waiting >= this.#maxWaiting;
+  }
+
   /** The lane of a group. */
   lane(group: unknown): Lane<Item, Result> {
     let lane = this.#lanes.get(group);
@@ -85,7 +89,7 @@ export class Dispatcher<Item, Result> {
 
   /** One more call waits for an item of the batch. Throws `QueueFullError`. */
   join(batch: Batch<Item, Result>): void {
-    if (this.waiting >= this.#maxWaiting) this.#makeRoom(batch.lane);
+    if (this.isFull) this.#makeRoom(batch.lane);
     this.#count(batch);
   }
 

@@ -1,1 +1,2 @@
-export class DataLoader {}
+export { DataLoader } from './dataloader.ts';
+export type { BatchLoadFn, CacheMap, DataLoaderOptions } from './options.ts';
