@@ -369,7 +369,7 @@ describe('rules that throw', () => {
     await breaker.execute(() => 1);
     expect(warn.mock.calls).toEqual([
       [
-        'classify of breaker "users" threw: Error: broken rule',
+        'classify of "users" threw: Error: broken rule',
         { type: 'BreakerWarning', code: 'SHOPGPT_BREAKER_HOOK' },
       ],
     ]);

@@ -22,6 +22,25 @@ export function positiveInteger(field: string, value: unknown): void {
   }
 }
 
+export function nonNegativeInteger(field: string, value: unknown): void {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw new RangeError(`${field} must be a non-negative integer, got ${show(value)}`);
+  }
+}
+
+export function nonNegative(field: string, value: unknown): void {
+  if (typeof value !== 'number' || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) {
+    throw new RangeError(`${field} must be a number from 0 on, got ${show(value)}`);
+  }
+}
+
+export function oneOf(field: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  throw new TypeError(
+    `${field} must be one of ${allowed.map(show).join(', ')}, got ${show(value)}`,
+  );
+}
+
 /** A finite number of milliseconds from `min` on, unless `max` says otherwise. */
 export function duration(
   field: string,

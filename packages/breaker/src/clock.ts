@@ -4,9 +4,34 @@ export interface Clock {
   now(): number;
   /** Milliseconds since the epoch, for what another host must understand. Default: `Date.now()`. */
   wall?(): number;
+  /**
+   * Calls `run` once after `delayMs`, and answers a function that takes it back.
+   * `holdsProcess` says whether a process with nothing else to do waits for it. Default: `setTimeout`.
+   */
+  setTimer?(run: () => void, delayMs: number, holdsProcess: boolean): () => void;
 }
 
-export const systemClock: Required<Clock> = {
+export type FullClock = Required<Clock>;
+
+/** The longest delay that `setTimeout` knows; what is to be later looks again then. */
+const maxDelayMs = 2 ** 31 - 1;
+
+export const systemClock: FullClock = {
   now: () => performance.now(),
   wall: () => Date.now(),
+  setTimer: (run, delayMs, holdsProcess) => {
+    const timer = setTimeout(run, Math.min(delayMs, maxDelayMs));
+    if (!holdsProcess) timer.unref();
+    return () => clearTimeout(timer);
+  },
 };
+
+/** What the given clock lacks is the system's. */
+export function fullClock(clock: Clock): FullClock {
+  if (clock === systemClock) return systemClock;
+  return {
+    now: () => clock.now(),
+    wall: () => (clock.wall ? clock.wall() : systemClock.wall()),
+    setTimer: (...args) => (clock.setTimer ?? systemClock.setTimer).apply(clock, args),
+  };
+}

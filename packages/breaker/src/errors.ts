@@ -1,5 +1,10 @@
 /** The `code` of every error that comes from this package itself. */
-export type BreakerErrorCode = 'ERR_BREAKER_OPEN' | 'ERR_BREAKER_HALF_OPEN_BUSY';
+export type BreakerErrorCode =
+  | 'ERR_BREAKER_OPEN'
+  | 'ERR_BREAKER_HALF_OPEN_BUSY'
+  | 'ERR_BREAKER_BULKHEAD_FULL'
+  | 'ERR_BREAKER_CALL_TIMEOUT'
+  | 'ERR_BREAKER_DEADLINE';
 
 /** The breaker is open: the call was refused at once and never ran. */
 export class BreakerOpenError extends Error {
@@ -32,14 +37,70 @@ export class HalfOpenBusyError extends Error {
   }
 }
 
-const refusals: ReadonlySet<unknown> = new Set<BreakerErrorCode>([
+/** The bulkhead has no place for the call, or had none in time: it was refused and never ran. */
+export class BulkheadFullError extends Error {
+  override readonly name = 'BulkheadFullError';
+  readonly code = 'ERR_BREAKER_BULKHEAD_FULL';
+  /** Name of the policy or bulkhead that refused. */
+  readonly breaker: string;
+  /** How many calls may run at once. */
+  readonly concurrency: number;
+  /** How long the call had waited in the queue; 0 when the queue was full already. */
+  readonly waitedMs: number;
+  /** 0: a place may become free at any moment. */
+  readonly retryAfterMs = 0;
+
+  constructor(breaker: string, concurrency: number, waitedMs: number, options?: ErrorOptions) {
+    const waited = waitedMs > 0 ? ` within ${waitedMs} ms` : '';
+    super(`"${breaker}" runs ${concurrency} calls at once and has no place${waited}`, options);
+    this.breaker = breaker;
+    this.concurrency = concurrency;
+    this.waitedMs = waitedMs;
+  }
+}
+
+/** One attempt took longer than `timeoutMs`; its signal has been aborted with this error. */
+export class CallTimeoutError extends Error {
+  override readonly name = 'CallTimeoutError';
+  readonly code = 'ERR_BREAKER_CALL_TIMEOUT';
+  /** Name of the policy. */
+  readonly breaker: string;
+  readonly timeoutMs: number;
+
+  constructor(breaker: string, timeoutMs: number, options?: ErrorOptions) {
+    super(`a call of "${breaker}" took longer than ${timeoutMs} ms`, options);
+    this.breaker = breaker;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/**
+ * The whole, retries and waiting included, took longer than the deadline allows.
+ * `cause` is what the last attempt failed with, if one did.
+ */
+export class DeadlineError extends Error {
+  override readonly name = 'DeadlineError';
+  readonly code = 'ERR_BREAKER_DEADLINE';
+  /** Name of the policy. */
+  readonly breaker: string;
+
+  constructor(breaker: string, options?: ErrorOptions) {
+    super(`"${breaker}" has reached its deadline`, options);
+    this.breaker = breaker;
+  }
+}
+
+const refusals: ReadonlySet<unknown> = new Set([
   'ERR_BREAKER_OPEN',
   'ERR_BREAKER_HALF_OPEN_BUSY',
+  'ERR_BREAKER_BULKHEAD_FULL',
+  'ERR_BREAKER_DEADLINE',
+  'ERR_BREAKER_ABANDONED',
 ]);
 
 /**
- * Whether a call was turned away before it ran, by any copy of this package.
- * Such an error says nothing about the dependency and is not worth a retry.
+ * Whether a call ended for a reason that says nothing about the dependency: it was turned away
+ * before it ran, or nobody waits for it any more. Knows the errors of every copy of this package.
  */
 export function isRefusal(error: unknown): boolean {
   return error instanceof Error && 'code' in error && refusals.has(error.code);
@@ -58,3 +119,10 @@ export function withoutStack<E extends Error>(create: () => E): E {
     Error.stackTraceLimit = stackTraceLimit;
   }
 }
+
+/** What an execution that was ended early is rejected with inside; its caller never sees it. */
+export const abandoned: Error = withoutStack(() =>
+  Object.assign(new Error('nobody waits for this call any more'), {
+    code: 'ERR_BREAKER_ABANDONED',
+  }),
+);
