@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Binary } from './find.ts';
-import { freePort, onFreePort, removeFolder, throwAwayPath } from './process.ts';
+import { freePort, onFreePort, throwAwayPath } from './process.ts';
 import { findRedis } from './redis.ts';
 import { describeRedis, startRedisProcess } from './redis-like.ts';
 import { foreignServer, OwnServer, type StartOptions, type TestServer } from './server.ts';
@@ -129,7 +129,7 @@ function startNode(binary: Binary): Promise<TestServer> {
     const start = () => startRedisProcess(kind.name, binary, folder, port, args);
     const life = await start();
     const facts = await describeRedis(kind, `redis://127.0.0.1:${port}`, binary.found);
-    return new OwnServer(facts, life, start, () => removeFolder(folder));
+    return new OwnServer(facts, life, start);
   });
 }
 
