@@ -52,9 +52,10 @@ export class Fetcher<V> {
   }
 
   /** A value that was got from the loader or the user just now. */
-  keep(key: string, value: V, ttlMs: number): void {
+  keep(key: string, value: V, ttlMs: number, epoch: number): void {
     const createdAt = this.#ticker.read();
-    this.#l1.set(key, this.#l1.make(value, { createdAt, expiresAt: createdAt + ttlMs }, 'loader'));
+    const life = { createdAt, expiresAt: createdAt + ttlMs };
+    this.#l1.set(key, this.#l1.make(value, life, epoch, 'loader'));
   }
 
   /** What is under way for the key is older than what was just said about it: nobody keeps it. */
@@ -89,7 +90,7 @@ export class Fetcher<V> {
       const land = (self: Flight<T>) => {
         if (underWay.get(key) === self) underWay.delete(key);
       };
-      flight = new Flight((self) => work(self).finally(() => land(self)), land);
+      flight = new Flight(this.#l1.epoch, (self) => work(self).finally(() => land(self)), land);
       underWay.set(key, flight);
     }
     return flight.join(signal);
@@ -144,7 +145,7 @@ export class Fetcher<V> {
     }
     const isFenced = await this.#fill(key, value, loaded, lease);
     if (flight.isFenced || isFenced) this.fenced += 1;
-    else this.keep(key, value, ttlMs);
+    else this.keep(key, value, ttlMs, flight.epoch);
   }
 
   /** Writes to L2; true when L2 says that the key was deleted or set since the load began. */
@@ -176,7 +177,7 @@ export class Fetcher<V> {
   }
 
   #promote(flight: Flight<unknown>, key: string, { value, life }: Found<V>): Entry<V> {
-    const entry = this.#l1.make(value, life, 'l2');
+    const entry = this.#l1.make(value, life, flight.epoch, 'l2');
     if (!flight.isFenced) this.#l1.set(key, entry);
     return entry;
   }

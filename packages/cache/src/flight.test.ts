@@ -5,6 +5,8 @@ function open<T>() {
   const work = Promise.withResolvers<T>();
   const emptied: Flight<T>[] = [];
   const flight = new Flight(
+    0,
+
     () => work.promise,
     (self) => emptied.push(self),
   );

@@ -1,3 +1,4 @@
+export type { OnBusLoss } from './bus.ts';
 export type {
   Cache,
   CacheEntry,
@@ -24,4 +25,4 @@ export { createCache } from './layered-cache.ts';
 export type { LoadContext, Loader } from './load.ts';
 export { type MemoryTierOptions, memoryTier } from './memory-tier.ts';
 export type { CacheOptions } from './options.ts';
-export type { Tier, TierLeases } from './tier.ts';
+export type { BusListener, Tier, TierBus, TierLeases } from './tier.ts';

@@ -1,19 +1,19 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
-import { Entry, type Source } from './entry.ts';
+import { Entry, type Life, type Source } from './entry.ts';
 
 /** The hits between two looks at the exact time, so that a loop that never yields sees time pass. */
 const HITS_PER_READ = 64;
 
 const companion = Symbol('companion');
-const nothing = new Entry<never>(undefined as never, 0, 0, 0, 'loader');
-
-/** When a value was loaded and how long it is good, in ms of the cache's clock. */
-export interface Life {
-  readonly createdAt: number;
-  readonly expiresAt: number;
-}
+const nothing = new Entry<never>(
+  undefined as never,
+  { createdAt: 0, expiresAt: 0 },
+  0,
+  0,
+  'loader',
+);
 
 /** How L1 keeps values. */
 export interface L1Options {
@@ -32,6 +32,7 @@ export class L1<V> {
   readonly #ttlMs: number;
   readonly #staleMs: number;
   readonly #ticker: Ticker;
+  #epoch = 0;
 
   constructor({ maxEntries, ttlMs, staleMs }: L1Options, ticker: Ticker) {
     this.#entries = new LRUCache({ max: maxEntries });
@@ -47,7 +48,11 @@ export class L1<V> {
   /** The entry, if it may be served without a second thought. The hit path: nothing here allocates. */
   fresh(key: string): Entry<V> | undefined {
     const entry = this.#entries.get(key);
-    if (entry === undefined || entry.freshUntil <= this.#ticker.nowMs) {
+    if (
+      entry === undefined ||
+      entry.freshUntil <= this.#ticker.nowMs ||
+      entry.epoch !== this.#epoch
+    ) {
       this.misses += 1;
       return undefined;
     }
@@ -65,10 +70,20 @@ export class L1<V> {
     this.#entries.set(key, entry);
   }
 
-  /** A value that was got just now. */
-  make(value: V, life: Life, source: Source): Entry<V> {
+  /** Grows whenever the changes of other processes may have been missed. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** No entry that is here now is served before L2 was asked about it; all stay, for loaders that fail. */
+  distrust(): void {
+    this.#epoch += 1;
+  }
+
+  /** @param epoch that of L1 when the value was asked for */
+  make(value: V, life: Life, epoch: number, source: Source): Entry<V> {
     const freshUntil = Math.min(life.expiresAt, this.#ticker.read() + this.#ttlMs);
-    return new Entry(value, life.createdAt, life.expiresAt, freshUntil, source);
+    return new Entry(value, life, freshUntil, epoch, source);
   }
 
   /** Whether it is within its ttl, though L1 may have to ask L2 about it again. */

@@ -275,6 +275,7 @@ test('counts what it does', async () => {
       failures: 0,
       skipped: 0,
       leaseWaits: 0,
+      busLosses: 0,
       waitingDeletes: 0,
     },
     loads: 1,

@@ -1,4 +1,5 @@
 import { announce, type Component } from './announce.ts';
+import type { Audience } from './bus.ts';
 import type {
   Cache,
   CacheEntry,
@@ -32,6 +33,7 @@ const noL2: L2Stats = {
   failures: 0,
   skipped: 0,
   leaseWaits: 0,
+  busLosses: 0,
   waitingDeletes: 0,
 };
 
@@ -54,7 +56,10 @@ class LayeredCache<V> implements Cache<V> {
     this.#ticker = tickerOf(options.clock);
     const { maxEntries, l1TtlMs } = options;
     this.#l1 = new L1({ maxEntries, ttlMs: l1TtlMs, staleMs }, this.#ticker);
-    this.#l2 = openL2(options, this.#ticker);
+    this.#l2 = openL2(options, this.#ticker, {
+      changed: (keys) => this.#drop(keys),
+      distrust: () => this.#l1.distrust(),
+    });
     this.#loads = new Loads(ttlMs, options.hardMs);
     this.#fetcher = new Fetcher(this.#l1, this.#l2, this.#loads, this.#ticker);
     this.#component = { kind: 'cache', name, stats: () => this.stats() };
@@ -95,17 +100,16 @@ class LayeredCache<V> implements Cache<V> {
     checkInteger('ttlMs', ttlMs, 1);
     const payload = this.#l2?.encode(value);
     this.#fetcher.fence(key);
-    this.#fetcher.keep(key, value, ttlMs);
+    this.#fetcher.keep(key, value, ttlMs, this.#l1.epoch);
     if (!this.#l2 || !payload) return { acknowledged: true };
-    if (await this.#l2.write(key, payload, ttlMs, 0)) return { acknowledged: true };
+    if (await this.#l2.set(key, payload, ttlMs)) return { acknowledged: true };
     // L2 may still have the older value, which nobody must see once it is back.
     return { acknowledged: await this.#l2.delete(key) };
   }
 
   async delete(key: string): Promise<WriteResult> {
     this.#refuse();
-    this.#fetcher.fence(key);
-    this.#l1.delete(key);
+    this.#drop([key]);
     return { acknowledged: this.#l2 ? await this.#l2.delete(key) : true };
   }
 
@@ -148,6 +152,14 @@ class LayeredCache<V> implements Cache<V> {
     return this.#fetcher.fetch(key, load, options?.signal);
   }
 
+  /** Somebody has changed these, here or in another process. */
+  #drop(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#fetcher.fence(key);
+      this.#l1.delete(key);
+    }
+  }
+
   #refuse(signal?: AbortSignal): void {
     if (this.#closing) throw new CacheClosedError(this.name);
     signal?.throwIfAborted();
@@ -162,9 +174,13 @@ class LayeredCache<V> implements Cache<V> {
   }
 }
 
-function openL2<V>(options: ResolvedOptions, ticker: Ticker): L2<V> | undefined {
-  const { l2, name, version, codec, staleIfErrorMs, leaseMs } = options;
+function openL2<V>(
+  options: ResolvedOptions,
+  ticker: Ticker,
+  audience: Audience,
+): L2<V> | undefined {
+  const { l2, name, version, codec, staleIfErrorMs: keepStaleMs, leaseMs, onBusLoss } = options;
   if (!l2) return undefined;
   const prefix = `${name}:v${version}:`;
-  return new L2(l2, { prefix, codec, keepStaleMs: staleIfErrorMs, leaseMs }, ticker);
+  return new L2(l2, { prefix, codec, keepStaleMs, leaseMs, onBusLoss }, ticker, audience);
 }

@@ -1,3 +1,4 @@
+import type { OnBusLoss } from './bus.ts';
 import { checkDelay, checkInteger, checkMethods } from './check.ts';
 import type { Clock } from './clock.ts';
 import { type Codec, json } from './codec.ts';
@@ -38,6 +39,13 @@ export interface CacheOptions {
    * loads for itself, and an old load may overwrite a delete.
    */
   readonly lease?: { readonly ms: number } | false;
+  /**
+   * What happens to L1 when messages of other processes are missed, since the subscriber has lost
+   * its connection. Default `'revalidate'`: no value is served again from L1 before L2 (or, when that
+   * is away, the loader) was asked about it, once per outage. `{ serveForMs }`: values are served on
+   * for so long first. Once messages are heard again, all values are asked about in either case.
+   */
+  readonly onBusLoss?: OnBusLoss;
   /** How values become bytes in L2. Default `json()`. */
   readonly codec?: Codec;
   /** For tests. Default the system's clocks; with these a hit may be served up to 20 ms past its ttl. */
@@ -55,6 +63,7 @@ export interface ResolvedOptions {
   readonly l2: Tier | undefined;
   readonly hardMs: number;
   readonly leaseMs: number | undefined;
+  readonly onBusLoss: OnBusLoss;
   readonly codec: Codec;
   readonly clock: Clock | undefined;
 }
@@ -67,6 +76,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   const { maxEntries = 10_000, ttlMs: l1TtlMs = l2 ? L1_TTL_MS : ttlMs } = options.l1 ?? {};
   const { hardMs = 30_000 } = options.loadTimeout ?? {};
   const { version = 1, staleIfErrorMs = 0, lease = { ms: 3000 }, codec = json() } = options;
+  const { onBusLoss = 'revalidate' } = options;
   const leaseMs = lease ? lease.ms : undefined;
   checkName(name);
   checkInteger('ttlMs', ttlMs, 1);
@@ -76,11 +86,12 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkInteger('l1.ttlMs', l1TtlMs, 1);
   checkDelay('loadTimeout.hardMs', hardMs);
   if (lease) checkDelay('lease.ms', leaseMs);
+  if (onBusLoss !== 'revalidate') checkDelay('onBusLoss.serveForMs', onBusLoss.serveForMs);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (l2 !== undefined) checkMethods('l2', l2, ['isReady', 'read', 'write', 'delete']);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'wall']);
   const own = { name, ttlMs, version, staleIfErrorMs, maxEntries, l1TtlMs };
-  return { ...own, l2, hardMs, leaseMs, codec, clock };
+  return { ...own, l2, hardMs, leaseMs, onBusLoss, codec, clock };
 }
 
 function checkName(name: unknown): void {
