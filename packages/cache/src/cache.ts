@@ -38,11 +38,11 @@ export interface CacheStats {
   readonly loadFailures: number;
   /** Loads that nobody waits for and that still run now. */
   readonly abandonedLoads: number;
-  /** Callers that waited for somebody else's load or look into L2. */
+  /** Callers that waited for a load that somebody else had begun. */
   readonly sharedFlights: number;
   /** Values that were not stored, as the key was deleted or set while they were loaded. */
   readonly fencedWrites: number;
-  /** Loads that failed and were answered with a value past its ttl. */
+  /** Calls that were answered with a value past its ttl, as the load failed or was slow. */
   readonly staleServed: number;
 }
 

@@ -7,13 +7,19 @@ export interface Life {
   readonly expiresAt: number;
 }
 
+/** How long L1 serves an entry, in ms of the cache's clock. */
+export interface Times {
+  readonly freshUntil: number;
+  readonly trustedUntil: number;
+}
+
 /**
  * A value in memory. Always the same fields in the same order, and times as small integers: V8 then
  * reads them without a lookup and without a box. Times are ms of the cache's clock.
  */
 export class Entry<V> {
   readonly value: V;
-  /** Until when it is served without a look at L2: the end of its ttl or of its time in L1. */
+  /** Until when it is served without a second thought. */
   readonly freshUntil: number;
   /** What L1 knew of other processes' changes when the value was asked for. */
   readonly epoch: number;
@@ -23,16 +29,19 @@ export class Entry<V> {
   readonly createdAt: number;
   /** The end of its ttl. */
   readonly expiresAt: number;
+  /** Until when L1 need not ask L2 about it. */
+  readonly trustedUntil: number;
   readonly source: Source;
 
-  constructor(value: V, life: Life, freshUntil: number, epoch: number, source: Source) {
+  constructor(value: V, life: Life, times: Times, epoch: number, source: Source) {
     // What a hit reads comes first: it then lies in one line of the processor's cache.
     this.value = value;
-    this.freshUntil = freshUntil;
+    this.freshUntil = times.freshUntil;
     this.epoch = epoch;
     this.promise = undefined;
     this.createdAt = life.createdAt;
     this.expiresAt = life.expiresAt;
+    this.trustedUntil = times.trustedUntil;
     this.source = source;
   }
 }

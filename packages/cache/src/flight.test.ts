@@ -45,6 +45,12 @@ test('a signal detaches its caller with its own reason and leaves the others', a
   expect(emptied).toEqual([]);
 });
 
+test('who has left before he joins is rejected with his reason and counts as nobody', async () => {
+  const { flight, emptied } = open<number>();
+  await expect(flight.join(AbortSignal.abort('late'))).rejects.toBe('late');
+  expect(emptied).toEqual([]);
+});
+
 test('stops the work, with the last reason, once everyone has left', async () => {
   const { flight, emptied } = open<number>();
   const callers = [new AbortController(), new AbortController()];

@@ -39,6 +39,7 @@ export class Flight<T> {
   }
 
   join(signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     this.#waiting += 1;
     // Who brings no signal stays until the end.
     return signal ? this.#joinUntil(signal) : this.result;

@@ -5,7 +5,10 @@ import { manualClock } from './testing/index.ts';
 
 function open(maxEntries = 100, ttlMs = 60_000) {
   const clock = manualClock();
-  const l1 = new L1<string>({ maxEntries, ttlMs, staleMs: 0 }, tickerOf(clock));
+  const l1 = new L1<string>(
+    { maxEntries, ttlMs, refreshAhead: 1, revalidateMs: 0, staleMs: 0 },
+    tickerOf(clock),
+  );
   const put = (key: string, lifeMs = 1000) =>
     l1.set(
       key,

@@ -13,7 +13,8 @@ import type { Tier } from './tier.ts';
 
 /** A value that L2 had. */
 export interface Found<V> {
-  readonly value: V;
+  /** Undefined when L2 knows that there is none. */
+  readonly value: V | undefined;
   readonly life: Life;
 }
 
@@ -49,6 +50,9 @@ export interface L2Stats {
   /** Deletes that wait for L2 to come back. */
   readonly waitingDeletes: number;
 }
+
+/** Undefined when there is no value. */
+type Payload = Uint8Array | undefined;
 
 /** How L2 is used. */
 export interface L2Options {
@@ -106,28 +110,37 @@ export class L2<V> {
     return { found, known: bytes && headOf(bytes) };
   }
 
-  /** Asks for the right to load, and waits while another process loads. Rejects only when `signal` aborts. */
-  async claim(key: string, known: Uint8Array | undefined, signal: AbortSignal): Promise<Claim<V>> {
+  /**
+   * Asks for the right to load, and waits while another process loads. Rejects only when `signal` aborts.
+   *
+   * @param suffices whether what another process has loaded makes a load needless
+   */
+  async claim(
+    key: string,
+    known: Uint8Array | undefined,
+    suffices: (found: Found<V>) => boolean,
+    signal: AbortSignal,
+  ): Promise<Claim<V>> {
     if (!this.#leases || this.#deletes.has(key)) return {};
     for (let head = known; ; ) {
       const answer = await this.#leases.take(this.#nameOf(key), head, signal);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
       const found = this.#open(answer);
-      if (found && this.#ticker.read() < found.life.expiresAt) return { found };
+      if (found && suffices(found)) return { found };
       head = headOf(answer);
     }
   }
 
   /** @throws NotCacheableError from the codec, whether or not L2 is there */
-  encode(value: V): Uint8Array {
-    return this.#options.codec.encode(value);
+  encode(value: V | undefined): Payload {
+    return value === undefined ? undefined : this.#options.codec.encode(value);
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
   async fill(
     key: string,
-    payload: Uint8Array,
+    payload: Payload,
     { ttlMs, tookMs }: { readonly ttlMs: number; readonly tookMs: number },
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
@@ -142,7 +155,7 @@ export class L2<V> {
    * Writes whatever anybody loads, and tells the other processes. Never rejects; resolves false
    * when it was not written or they could not be told.
    */
-  async set(key: string, payload: Uint8Array, ttlMs: number): Promise<boolean> {
+  async set(key: string, payload: Payload, ttlMs: number): Promise<boolean> {
     const bytes = this.#seal(payload, ttlMs, 0);
     return this.#write(key, bytes, ttlMs, () => this.#bus?.announce([key]));
   }
@@ -199,7 +212,7 @@ export class L2<V> {
     return ttlMs + this.#options.keepStaleMs;
   }
 
-  #seal(payload: Uint8Array, ttlMs: number, loadMs: number): Uint8Array {
+  #seal(payload: Payload, ttlMs: number, loadMs: number): Uint8Array {
     return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs, payload });
   }
 
@@ -211,7 +224,8 @@ export class L2<V> {
       return undefined;
     }
     try {
-      const value = this.#options.codec.decode(envelope.payload) as V;
+      const { payload } = envelope;
+      const value = payload && (this.#options.codec.decode(payload) as V);
       const createdAt = this.#ticker.read() - Math.max(0, ageMs);
       return { value, life: { createdAt, expiresAt: createdAt + envelope.ttlMs } };
     } catch {

@@ -50,19 +50,18 @@ class LayeredCache<V> implements Cache<V> {
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions) {
-    const { name, ttlMs, staleIfErrorMs: staleMs } = options;
-    this.name = name;
-    this.#ttlMs = ttlMs;
+    this.name = options.name;
+    this.#ttlMs = options.ttlMs;
     this.#ticker = tickerOf(options.clock);
-    const { maxEntries, l1TtlMs } = options;
-    this.#l1 = new L1({ maxEntries, ttlMs: l1TtlMs, staleMs }, this.#ticker);
+    this.#l1 = openL1(options, this.#ticker);
     this.#l2 = openL2(options, this.#ticker, {
       changed: (keys) => this.#drop(keys),
       distrust: () => this.#l1.distrust(),
     });
-    this.#loads = new Loads(ttlMs, options.hardMs);
-    this.#fetcher = new Fetcher(this.#l1, this.#l2, this.#loads, this.#ticker);
-    this.#component = { kind: 'cache', name, stats: () => this.stats() };
+    this.#loads = new Loads(options);
+    const parts = { l1: this.#l1, l2: this.#l2, loads: this.#loads, ticker: this.#ticker };
+    this.#fetcher = new Fetcher(parts, options);
+    this.#component = { kind: 'cache', name: this.name, stats: () => this.stats() };
     this.#retract = announce(this.#component);
   }
 
@@ -96,8 +95,8 @@ class LayeredCache<V> implements Cache<V> {
   async set(key: string, value: V, options?: SetOptions): Promise<WriteResult> {
     this.#refuse();
     if (value === undefined) throw new TypeError('a value to set must not be undefined: delete it');
-    const ttlMs = options?.ttlMs ?? this.#ttlMs;
-    checkInteger('ttlMs', ttlMs, 1);
+    checkInteger('ttlMs', options?.ttlMs ?? this.#ttlMs, 1);
+    const ttlMs = this.#fetcher.jittered(options?.ttlMs ?? this.#ttlMs);
     const payload = this.#l2?.encode(value);
     this.#fetcher.fence(key);
     this.#fetcher.keep(key, value, ttlMs, this.#l1.epoch);
@@ -166,7 +165,7 @@ class LayeredCache<V> implements Cache<V> {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    await this.#fetcher.settle(timeoutMs, () => new CacheClosedError(this.name));
+    await this.#fetcher.settle(timeoutMs, new CacheClosedError(this.name));
     await this.#l2?.close();
     this.#l1.clear();
     this.#ticker.release();
@@ -174,13 +173,20 @@ class LayeredCache<V> implements Cache<V> {
   }
 }
 
+function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
+  const { maxEntries, l1TtlMs: ttlMs, refreshAhead } = options;
+  const { staleWhileRevalidateMs: revalidateMs, staleIfErrorMs: staleMs } = options;
+  return new L1({ maxEntries, ttlMs, refreshAhead, revalidateMs, staleMs }, ticker);
+}
+
 function openL2<V>(
   options: ResolvedOptions,
   ticker: Ticker,
   audience: Audience,
 ): L2<V> | undefined {
-  const { l2, name, version, codec, staleIfErrorMs: keepStaleMs, leaseMs, onBusLoss } = options;
+  const { l2, name, version, codec, leaseMs, onBusLoss } = options;
   if (!l2) return undefined;
   const prefix = `${name}:v${version}:`;
+  const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
   return new L2(l2, { prefix, codec, keepStaleMs, leaseMs, onBusLoss }, ticker, audience);
 }
