@@ -12,6 +12,14 @@ interface Seen<V> {
   readonly known: Uint8Array | undefined;
 }
 
+/** What somebody asks for. */
+export interface Request<V> {
+  readonly load: Loader<V, V | undefined>;
+  readonly signal?: AbortSignal | undefined;
+  /** Called when it turns out that somebody else loads the key. */
+  readonly onWait?: (() => void) | undefined;
+}
+
 /** What the fetcher works with. */
 export interface FetcherParts<V> {
   readonly l1: L1<V>;
@@ -60,11 +68,7 @@ export class Fetcher<V> {
   }
 
   /** From L2 or the loader; what may be served while it is refreshed is served at once. */
-  async fetch(
-    key: string,
-    load: Loader<V, V | undefined>,
-    signal: AbortSignal | undefined,
-  ): Promise<V | undefined> {
+  async fetch(key: string, { load, signal, onWait }: Request<V>): Promise<V | undefined> {
     let old = this.#l1.any(key);
     let known: Uint8Array | undefined;
     if (!(old && this.#l1.isUsable(old)) && !this.#loading.has(key)) {
@@ -74,8 +78,9 @@ export class Fetcher<V> {
       known = seen.known;
       old = seen.entry ?? old;
     }
-    if (!old || !this.#l1.isUsable(old)) return this.#load(key, load, known, old, signal);
-    if (!this.#failures.get(key)) this.#begin(key, load, known);
+    if (!old || !this.#l1.isUsable(old))
+      return this.#load(key, { load, signal, onWait }, known, old);
+    if (!this.#failures.get(key)) this.#begin(key, { load }, known).join(undefined);
     return old.value;
   }
 
@@ -130,19 +135,21 @@ export class Fetcher<V> {
   /** Waits for a load, or makes do with what is past its ttl. */
   async #load(
     key: string,
-    load: Loader<V, V | undefined>,
+    request: Request<V>,
     known: Uint8Array | undefined,
     old: Kept<V> | undefined,
-    signal: AbortSignal | undefined,
   ): Promise<V | undefined> {
     const failure = this.#failures.get(key);
     if (failure) return this.#makeDo(old, failure.error);
-    if (this.#loading.has(key)) this.shared += 1;
-    const loading = this.#begin(key, load, known).join(signal);
+    if (this.#loading.has(key)) {
+      this.shared += 1;
+      request.onWait?.();
+    }
+    const loading = this.#begin(key, request, known).join(request.signal);
     try {
       return await this.#softly(loading, old);
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (request.signal?.aborted) throw error;
       return this.#makeDo(old, error);
     }
   }
@@ -163,22 +170,19 @@ export class Fetcher<V> {
   }
 
   /** The load that runs, or a new one. */
-  #begin(
-    key: string,
-    load: Loader<V, V | undefined>,
-    known: Uint8Array | undefined,
-  ): Flight<V | undefined> {
-    return this.#flight(this.#loading, key, (flight) => this.#run(flight, key, load, known));
+  #begin(key: string, request: Request<V>, known: Uint8Array | undefined): Flight<V | undefined> {
+    return this.#flight(this.#loading, key, (flight) => this.#run(flight, key, request, known));
   }
 
   async #run(
     flight: Flight<V | undefined>,
     key: string,
-    load: Loader<V, V | undefined>,
+    { load, onWait }: Request<V>,
     known: Uint8Array | undefined,
   ): Promise<V | undefined> {
+    const { signal } = flight;
     const suffices = (found: Found<V>) => this.#l1.isFresh(this.#entryOf(flight, found));
-    const claim = await this.#l2?.claim(key, known, suffices, flight.signal);
+    const claim = await this.#l2?.claim(key, known, suffices, { signal, onWait });
     if (claim?.found) return this.#promote(flight, key, claim.found).value;
     const lease = claim?.lease;
     const loaded = await this.#call(flight, key, load).catch((error) => {

@@ -8,7 +8,7 @@ import { headOf, seal, unseal } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
 
-import { type Lease, type LeasedWrite, Leases } from './leases.ts';
+import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
 import type { Tier } from './tier.ts';
 
 /** A value that L2 had. */
@@ -119,11 +119,11 @@ export class L2<V> {
     key: string,
     known: Uint8Array | undefined,
     suffices: (found: Found<V>) => boolean,
-    signal: AbortSignal,
+    wait: WaitForOthers,
   ): Promise<Claim<V>> {
     if (!this.#leases || this.#deletes.has(key)) return {};
     for (let head = known; ; ) {
-      const answer = await this.#leases.take(this.#nameOf(key), head, signal);
+      const answer = await this.#leases.take(this.#nameOf(key), head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
       const found = this.#open(answer);

@@ -4,6 +4,7 @@ import type {
   Cache,
   CacheEntry,
   CacheStats,
+  ManyOptions,
   SetOptions,
   WaitOptions,
   WriteResult,
@@ -14,7 +15,8 @@ import { CacheClosedError } from './errors.ts';
 import { Fetcher } from './fetcher.ts';
 import { L1 } from './l1.ts';
 import { L2, type L2Stats } from './l2.ts';
-import { type Loader, Loads } from './load.ts';
+import { type LoadContext, type Loader, Loads } from './load.ts';
+import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 
 /**
@@ -92,6 +94,22 @@ class LayeredCache<V> implements Cache<V> {
     return entry ? entry.value : this.#fetcher.find(key, options?.signal);
   }
 
+  async getMany(
+    keys: Iterable<string>,
+    load?: ManyLoader<V>,
+    options?: ManyOptions,
+  ): Promise<Map<string, V>> {
+    const signal = options?.signal;
+    this.#refuse(signal);
+    const wanted = new Set(keys);
+    const batch = load && new LoadBatch(wanted, load, this.#loads);
+    const calls = new Map<string, Promise<V | undefined>>();
+    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, signal));
+    const results = await gather(calls, options?.onError);
+    signal?.throwIfAborted();
+    return results;
+  }
+
   async set(key: string, value: V, options?: SetOptions): Promise<WriteResult> {
     this.#refuse();
     if (value === undefined) throw new TypeError('a value to set must not be undefined: delete it');
@@ -148,7 +166,7 @@ class LayeredCache<V> implements Cache<V> {
     options: WaitOptions | undefined,
   ): Promise<V | undefined> {
     this.#refuse(options?.signal);
-    return this.#fetcher.fetch(key, load, options?.signal);
+    return this.#fetcher.fetch(key, { load, signal: options?.signal });
   }
 
   /** Somebody has changed these, here or in another process. */
@@ -156,6 +174,23 @@ class LayeredCache<V> implements Cache<V> {
     for (const key of keys) {
       this.#fetcher.fence(key);
       this.#l1.delete(key);
+    }
+  }
+
+  async #oneOfMany(
+    key: string,
+    batch: LoadBatch<V> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<V | undefined> {
+    try {
+      const entry = this.#l1.fresh(key);
+      if (entry) return entry.value;
+      if (!batch) return await this.#fetcher.find(key, signal);
+      const load = (context: LoadContext<V>) => batch.join(context);
+      const onWait = () => batch.settle(key);
+      return await this.#fetcher.fetch(key, { load, signal, onWait });
+    } finally {
+      batch?.settle(key);
     }
   }
 

@@ -90,11 +90,12 @@ export class Loads {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', giveUp);
-      if (signal.aborted) this.#watchAbandoned(work);
+      if (signal.aborted) this.watchAbandoned(work);
     }
   }
 
-  #watchAbandoned(work: Promise<unknown>): void {
+  /** Counts a load that nobody waits for, for as long as it runs. */
+  watchAbandoned(work: Promise<unknown>): void {
     this.abandoned += 1;
     const settled = () => {
       this.abandoned -= 1;
