@@ -66,7 +66,8 @@ export class Memory<TI extends unknown[], TR> {
     { hit, miss }: Look,
   ): Promise<TR> | undefined {
     const found = store?.get(key) as Promise<TR> | undefined;
-    this.#tell(...(found ? hit : miss));
+    const [property, event] = found ? hit : miss;
+    this.#tell(property, event);
     return found;
   }
 }
