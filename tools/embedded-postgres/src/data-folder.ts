@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   chown,
   mkdir,
+  readdir,
   readFile,
   readlink,
   realpath,
@@ -43,15 +44,34 @@ async function create(cluster: NewCluster): Promise<void> {
   const { dataDir, ids } = cluster;
   await mkdir(path.dirname(dataDir), { recursive: true });
   const home = await placeFor(cluster);
-  const fresh = `${home}.new`;
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { mode: 0o700 });
-  if (ids) await chown(fresh, ids.uid, ids.gid);
-  await initialise(cluster, fresh);
-  // Only a creation that went to its end gets the name.
-  await rm(home, { recursive: true, force: true });
-  await rename(fresh, home);
-  if (home !== dataDir) await symlink(home, dataDir);
+  await removeInterrupted(home);
+  const fresh = `${home}.new-${process.pid}`;
+  try {
+    await mkdir(fresh, { mode: 0o700 });
+    if (ids) await chown(fresh, ids.uid, ids.gid);
+    await initialise(cluster, fresh);
+    // Only a creation that went to its end gets the name; an empty folder gives it up, one with files does not.
+    await rename(fresh, home);
+    if (home !== dataDir) await symlink(home, dataDir);
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true });
+    // Of two creations at once the first one counts.
+    if (!(await exists(path.join(dataDir, 'PG_VERSION')))) throw error;
+  }
+}
+
+/** What a creation left behind whose process is no more. */
+async function removeInterrupted(home: string): Promise<void> {
+  const prefix = `${path.basename(home)}.new-`;
+  for (const name of await readdir(path.dirname(home))) {
+    if (
+      !name.startsWith(prefix) ||
+      (await isAlive(Number.parseInt(name.slice(prefix.length), 10)))
+    ) {
+      continue;
+    }
+    await rm(path.join(path.dirname(home), name), { recursive: true, force: true });
+  }
 }
 
 /**
@@ -62,9 +82,16 @@ async function placeFor({ dataDir, ids, cacheDir }: NewCluster): Promise<string>
   if (!ids || (await isOpenToAll(path.dirname(dataDir)))) return dataDir;
   const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
   const home = path.join(await cacheFolder(cacheDir), `data-${name}`);
-  const link = await readlink(dataDir).catch(() => undefined);
-  if (link !== undefined) await rm(dataDir);
+  await rm(home, { recursive: true, force: true });
+  if (await isLink(dataDir)) await rm(dataDir);
   return home;
+}
+
+async function isLink(file: string): Promise<boolean> {
+  return readlink(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function initialise(cluster: NewCluster, folder: string): Promise<void> {
@@ -99,35 +126,41 @@ export function serverEnv(): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 }
 
+/** How long a server that is ending may take, and one that has just lost its parent to begin. */
+const endingMs = 5_000;
+const noticingMs = 2_000;
+
 /**
  * Takes away the lock file of a server that is no more. PostgreSQL does so itself unless the old process id belongs to
  * somebody else now, as it easily does after a restart of a container. A server that is just ending is waited for.
  *
  * @throws EmbeddedPostgresError when a live server works on the data
  */
-export async function clearStaleLock(dataDir: string, timeoutMs: number): Promise<void> {
+export async function clearStaleLock(dataDir: string): Promise<void> {
+  // Elsewhere nothing tells where a process works: PostgreSQL's own check has to do.
+  if (process.platform !== 'linux') return;
   const file = path.join(dataDir, 'postmaster.pid');
-  const until = performance.now() + timeoutMs;
+  const since = performance.now();
   for (;;) {
     const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n');
     const pid = Number(lines[0]);
     if (!(pid > 0)) return;
     if (!(await isPostgresOn(pid, dataDir))) return rm(file, { force: true });
-    if (performance.now() > until) throw inUse(dataDir, pid);
-    await sleep(50);
+    const patienceMs = lines[7]?.startsWith('stopping') ? endingMs : noticingMs;
+    if (performance.now() - since > patienceMs) throw dataInUse(dataDir, pid);
+    await sleep(20);
   }
 }
 
-function inUse(dataDir: string, pid: number): EmbeddedPostgresError {
+export function dataInUse(dataDir: string, pid?: number): EmbeddedPostgresError {
   return new EmbeddedPostgresError(
     'ERR_EMBEDDED_POSTGRES_DATA_IN_USE',
-    `PostgreSQL already runs on ${dataDir} (process ${pid}): stop it first, or choose another folder`,
+    `PostgreSQL already runs on ${dataDir}${pid ? ` (process ${pid})` : ''}: stop it first, or choose another folder`,
   );
 }
 
+/** A server works in its data folder; where we may not look it is somebody else's process. */
 async function isPostgresOn(pid: number, dataDir: string): Promise<boolean> {
-  if (!(await isAlive(pid))) return false;
-  if (process.platform !== 'linux') return true;
-  // A server works in its data folder.
-  return (await readlink(`/proc/${pid}/cwd`).catch(() => dataDir)) === dataDir;
+  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
+  return folder === dataDir && (await isAlive(pid));
 }

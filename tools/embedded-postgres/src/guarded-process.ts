@@ -1,39 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allGone, childrenOf, signalled } from './processes.ts';
 
-/**
- * Runs a server and reads our end of a pipe: when this process ends, even by SIGKILL, the pipe ends and the server is
- * stopped; awake, because a stopped process would only keep the signal for later. Each line that we write names the
- * children that sleep now.
- */
-const guard = `
-signal=$1 tenths=$2 remove=$3
-shift 3
-exec 4<&0
-"$@" </dev/null 3>&- 4<&- &
-server=$!
-echo "$server" >&3
-exec 3>&-
-(
-  asleep=
-  while read -r line; do asleep=$line; done
-  trap 'exit 0' TERM
-  kill -CONT $server $asleep
-  kill -"$signal" $server
-  while [ $tenths -gt 0 ] && sleep 0.1; do tenths=$((tenths - 1)); done
-  kill -KILL $server
-  exit 0
-) <&4 2>/dev/null &
-watcher=$!
-exec 4<&-
-wait $server
-code=$?
-kill $watcher 2>/dev/null
-if wait $watcher && [ -n "$remove" ]; then rm -rf "$remove"; fi
-exit $code
-`;
+// Passed as text, because the user that runs the server may not be allowed to read our files; in a variable, because
+// lists of processes show arguments.
+const guard = readFileSync(path.join(import.meta.dirname, 'guard.sh'), 'utf8');
 
 export interface GuardedOptions {
   readonly cwd: string;
@@ -78,14 +52,18 @@ export async function startGuarded(
 ): Promise<GuardedProcess> {
   const { stopSignal = 'TERM', graceMs = 10_000, removeAtEnd = '' } = options;
   const settings = [stopSignal, `${Math.ceil(graceMs / 100)}`, removeAtEnd];
-  const child = spawn('/bin/sh', ['-c', guard, 'sh', ...settings, file, ...args], {
-    ...options.ids,
-    cwd: options.cwd,
-    env: options.env,
-    // Ctrl-C goes to us first, so that what uses the server can end before it.
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    '/bin/sh',
+    ['-c', 'eval "$SERVER_GUARD"', 'guard', ...settings, file, ...args],
+    {
+      ...options.ids,
+      cwd: options.cwd,
+      env: { ...(options.env ?? process.env), SERVER_GUARD: guard },
+      // Ctrl-C goes to us first, so that what uses the server can end before it.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    },
+  );
   const output = new Output(child, options.readyText ?? '');
   child.stdin?.on('error', () => undefined); // the guard is gone: so is its server
   const exited = exitOf(child);
@@ -137,7 +115,6 @@ class Guarded implements GuardedProcess {
     if (this.#isGone()) throw new Error('the server is not running: there is nothing to pause');
     signalled(this.pid, 'SIGSTOP');
     this.#asleep = await childrenOf(this.pid);
-    this.#child.stdin?.write(`${this.#asleep.join(' ')}\n`);
     for (const pid of this.#asleep) signalled(pid, 'SIGSTOP');
   }
 

@@ -1,4 +1,4 @@
-import { lstat, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 export interface Identity {
@@ -15,7 +15,7 @@ const nobody: Identity = { uid: 65534, gid: 65534 };
  */
 export async function serverIdentity(dataDir: string): Promise<Identity | undefined> {
   if (process.getuid?.() !== 0) return undefined;
-  const owner = await stat(dataDir).catch(() => undefined);
+  const owner = await stat(path.join(dataDir, 'PG_VERSION')).catch(() => undefined);
   return owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : nobody;
 }
 
@@ -29,7 +29,7 @@ export async function isOpenToAll(folder: string): Promise<boolean> {
 }
 
 export async function exists(file: string): Promise<boolean> {
-  return lstat(file).then(
+  return access(file).then(
     () => true,
     () => false,
   );

@@ -1,7 +1,8 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { binaries } from './binaries.ts';
-import { clearStaleLock, dataFolder, serverEnv } from './data-folder.ts';
+import { clearStaleLock, dataFolder, dataInUse, serverEnv } from './data-folder.ts';
 import { EmbeddedPostgresError } from './errors.ts';
 import { type GuardedProcess, startGuarded } from './guarded-process.ts';
 import { type Identity, serverIdentity } from './identity.ts';
@@ -27,15 +28,27 @@ export interface PostgresOptions {
 }
 
 /** A PostgreSQL that ends with this process. */
-export interface Postgres extends GuardedProcess {
+export interface Postgres {
   /** With user and password; its database is `postgres`. */
   readonly url: string;
+  /** Of PostgreSQL's main process. */
+  readonly pid: number;
+  /** Resolves with the exit code (128 + signal when a signal ended it) once the server is gone. */
+  readonly exited: Promise<number>;
+  /** SIGKILL to all its processes; resolves once they are gone. The data stay. */
+  kill(): Promise<void>;
+  /** SIGSTOP to all its processes: connections stay open and nothing answers. */
+  pause(): Promise<void>;
+  /** Wakes what `pause` stopped. */
+  resume(): Promise<void>;
+  /** Ends open transactions and connections and shuts down; by SIGKILL when that takes longer than 4 s. */
+  stop(): Promise<void>;
 }
 
 /** Stopping kindly takes well under a second; a stuck disk must not hold up the end of `npm start`. */
 const graceMs = 4_000;
 const startMs = 60_000;
-const endingMs = 5_000;
+const remainsMs = 5_000;
 
 /**
  * Starts a PostgreSQL, on loopback only, and creates its data the first time; resolves once it accepts connections.
@@ -49,20 +62,30 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const native = await binaries(ids !== undefined, cacheDir);
   const cluster = { native, dataDir: asked, user, password, ids, cacheDir, isThrowAway };
   const dataDir = await dataFolder(cluster);
-  await clearStaleLock(dataDir, endingMs);
+  await clearStaleLock(dataDir);
   const launch = { native, dataDir, ids, isThrowAway, args: serverArgs(options, dataDir), port };
   const server = await startPatiently(launch);
-  return Object.assign(server, {
+  return {
     url: `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
-  });
+    pid: server.pid,
+    exited: server.exited,
+    kill: () => server.kill(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
+    stop: async () => {
+      await server.stop();
+      // PostgreSQL's user may empty its folder, but not always take it away.
+      if (isThrowAway) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
 }
 
 function serverArgs({ port, settings, throwAway }: PostgresOptions, dataDir: string): string[] {
   const all = {
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
     ...(throwAway ? { fsync: 'off' } : {}),
     ...settings,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
   };
   const pairs = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return ['-D', dataDir, '-p', `${port}`, ...pairs];
@@ -79,7 +102,7 @@ interface Launch {
 
 /** After a SIGKILL of the server its children need a moment to notice; until then the data are theirs. */
 async function startPatiently(launch: Launch): Promise<GuardedProcess> {
-  const until = performance.now() + endingMs;
+  const until = performance.now() + remainsMs;
   for (;;) {
     const result = await start(launch);
     if (typeof result !== 'string') return result;
@@ -111,6 +134,7 @@ function refusal(output: string, { port, dataDir }: Launch): EmbeddedPostgresErr
       `Port ${port} on 127.0.0.1 is taken: choose another one, or end what listens there`,
     );
   }
+  if (output.includes('lock file "postmaster.pid" already exists')) return dataInUse(dataDir);
   const words = output.split('\n').filter((line) => /FATAL|PANIC|HINT|ERROR/.test(line));
   const why = words.join('; ') || output.trim() || `not ready within ${startMs} ms`;
   return new EmbeddedPostgresError(

@@ -43,12 +43,21 @@ export function onThisMachine(
     for (const program of programs) {
       const file = await onPath(program);
       if (!file) continue;
-      const { stdout } = await promisify(execFile)(file, ['--version'], { timeout: 10_000 });
-      if (isGood(stdout)) return { file, found: file };
-      refused.push(`${file} is ${stdout.trim()}`);
+      const version = await versionText(file);
+      if (isGood(version)) return { file, found: file };
+      refused.push(`${file} is ${version}`);
     }
     throw new Error(refused.join(', ') || `no ${programs.join(' or ')} in PATH`);
   };
+}
+
+/** What the program says about itself, or why it does not. */
+export async function versionText(file: string): Promise<string> {
+  const answer = promisify(execFile)(file, ['--version'], { timeout: 20_000 });
+  return answer.then(
+    ({ stdout }) => stdout.trim(),
+    (error: Error) => error.message,
+  );
 }
 
 async function onPath(program: string): Promise<string | undefined> {

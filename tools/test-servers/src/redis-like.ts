@@ -1,8 +1,14 @@
 import { Redis } from 'ioredis';
 import { ServerUnavailableError } from './errors.ts';
 import type { Binary } from './find.ts';
-import { onFreePort, removeFolder, startDaemon, throwAwayPath } from './process.ts';
-import { foreignServer, OwnServer, type StartOptions, type TestServer } from './server.ts';
+import { onFreePort, startDaemon, throwAwayPath } from './process.ts';
+import {
+  type Facts,
+  foreignServer,
+  OwnServer,
+  type StartOptions,
+  type TestServer,
+} from './server.ts';
 
 export interface RedisOptions extends StartOptions {
   /**
@@ -15,23 +21,26 @@ export interface RedisOptions extends StartOptions {
 /** What differs between the servers that speak Redis' protocol. */
 export interface Kind {
   readonly name: string;
-  /** The variable that names a server which is already there. */
-  readonly variable: string;
   /** The line of `INFO server` that has the version. */
   readonly versionField: string;
+}
+
+interface Findable extends Kind {
+  /** The variable that names a server which is already there. */
+  readonly variable: string;
   readonly find: () => Promise<Binary>;
 }
 
-export async function startRedisLike(kind: Kind, options: RedisOptions): Promise<TestServer> {
+export async function startRedisLike(kind: Findable, options: RedisOptions): Promise<TestServer> {
   const url = process.env[kind.variable];
-  if (url && !options.own) return foreignServer(await describe(kind, url, kind.variable));
+  if (url && !options.own) return foreignServer(await describeRedis(kind, url, kind.variable));
   const binary = await kind.find();
   return onFreePort(async (port) => {
     const folder = throwAwayPath(kind.name);
     const start = () => startRedisProcess(kind.name, binary, folder, port, options.args ?? []);
     const life = await start();
-    const facts = await describe(kind, `redis://127.0.0.1:${port}`, binary.found);
-    return new OwnServer(facts, life, start, () => removeFolder(folder));
+    const facts = await describeRedis(kind, `redis://127.0.0.1:${port}`, binary.found);
+    return new OwnServer(facts, life, start);
   });
 }
 
@@ -48,15 +57,20 @@ export function startRedisProcess(
   return startDaemon({ name, binary, args: [...own, ...args], folder, readyText });
 }
 
-async function describe(kind: Kind, url: string, found: string) {
+/** Asks a server for its version. */
+export async function describeRedis(kind: Kind, url: string, found: string): Promise<Facts> {
   const client = new Redis(url, { lazyConnect: true, connectTimeout: 5_000, retryStrategy: null });
+  let why: unknown;
+  client.on('error', (error) => {
+    why = error;
+  });
   try {
     await client.connect();
     const info = await client.info('server');
     const version = new RegExp(`^${kind.versionField}:(\\S+)`, 'm').exec(info)?.[1] ?? 'unknown';
     return { name: kind.name, version, found, url };
   } catch (error) {
-    const tried = `${found} (${url}): ${String(error)}`;
+    const tried = `${found} (${url}): ${String(why ?? error)}`;
     throw new ServerUnavailableError(kind.name, [tried], 'Start it, or take the variable away.', {
       cause: error,
     });

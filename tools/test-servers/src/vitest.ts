@@ -1,13 +1,17 @@
-import { aroundAll, beforeEach, type RunnerTask, type RunnerTestSuite, TestRunner } from 'vitest';
+import type { ServerUse } from '@shopgpt/gates/summary';
+import { aroundAll, beforeEach, type RunnerTestSuite, TestRunner } from 'vitest';
 import { ServerUnavailableError } from './errors.ts';
 import type { TestServer } from './server.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
     /** The real servers that a test ran on; the table at the end of `npm test` counts them. */
-    servers?: { readonly name: string; readonly version: string; readonly found: string }[];
+    servers?: ServerUse[];
   }
 }
+
+/** What is needed of a server, or of another real program such as a browser. */
+type Used = Pick<TestServer, 'name' | 'version' | 'found' | 'stop'>;
 
 /** An installation may come first. */
 const startMs = 300_000;
@@ -20,7 +24,7 @@ const startMs = 300_000;
  *
  * @returns gives the server; only inside tests and hooks
  */
-export function useServer<Options, Server extends TestServer>(
+export function useServer<Options, Server extends Used>(
   start: (options?: Options) => Promise<Server>,
   options?: Options,
 ): () => Server {
@@ -39,7 +43,10 @@ export function useServer<Options, Server extends TestServer>(
   beforeEach(({ task }) => {
     if (!server) return;
     const { name, version, found } = server;
-    task.meta.servers = [...(task.meta.servers ?? []), { name, version, found }];
+    const others = (task.meta.servers ?? []).filter(
+      (use) => use.name !== name || use.found !== found,
+    );
+    task.meta.servers = [...others, { name, version, found }];
   });
   return () => {
     if (!server) throw new Error('the server runs only inside tests and hooks');
@@ -47,23 +54,16 @@ export function useServer<Options, Server extends TestServer>(
   };
 }
 
+/** Nothing that was prepared for the server runs; every test says why it did not, and with `CI=true` fails. */
 function giveUp(suite: RunnerTestSuite, error: ServerUnavailableError): void {
-  const hooks = TestRunner.getSuiteHooks(suite);
-  for (const list of [hooks.aroundAll, hooks.beforeAll, hooks.afterAll]) list.length = 0;
-  for (const task of suite.tasks) settle(task, error);
+  forgetHooks(suite);
+  TestRunner.getSuiteHooks(suite).beforeEach.push(({ skip }) => {
+    if (process.env['CI'] === 'true') throw error;
+    skip(`${error.server} is not available`);
+  });
 }
 
-function settle(task: RunnerTask, error: ServerUnavailableError): void {
-  if (task.mode !== 'run' && task.mode !== 'queued') return;
-  if (task.type === 'suite') {
-    giveUp(task, error);
-    return;
-  }
-  if (process.env['CI'] === 'true') {
-    const { name, message, stack = '' } = error;
-    task.result = { state: 'fail', errors: [{ name, message, stack }] };
-    return;
-  }
-  task.mode = 'skip';
-  task.result = { state: 'skip', note: `${error.server} is not available` };
+function forgetHooks(suite: RunnerTestSuite): void {
+  for (const hooks of Object.values(TestRunner.getSuiteHooks(suite))) hooks.length = 0;
+  for (const task of suite.tasks) if (task.type === 'suite') forgetHooks(task);
 }

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { seal, unseal } from './envelope.ts';
+
+const letter = {
+  createdAt: 1_700_000_000_123,
+  ttlMs: 300_000,
+  loadMs: 12,
+  payload: Buffer.from('{}'),
+};
+
+test('gives back what was put in', () => {
+  expect(unseal(seal(letter))).toEqual(letter);
+});
+
+test('reads bytes that are no Buffer, also out of the middle of others', () => {
+  const sealed = seal(letter);
+  const around = new Uint8Array(sealed.length + 10);
+  around.set(sealed, 7);
+  expect(unseal(around.subarray(7, 7 + sealed.length))?.payload.toString()).toBe('{}');
+});
+
+test('rounds the time of a load and caps it at what its field holds', () => {
+  expect(unseal(seal({ ...letter, loadMs: 1.6 }))?.loadMs).toBe(2);
+  expect(unseal(seal({ ...letter, loadMs: 1e12 }))?.loadMs).toBe(0xffff_ffff);
+});
+
+test('takes no text, no other version, no unknown flag, no nonsense and nothing cut off for an envelope', () => {
+  const change = (at: number, byte: number) => {
+    const bytes = Buffer.from(seal(letter));
+    bytes[at] = byte;
+    return bytes;
+  };
+  const strangers = {
+    empty: Buffer.alloc(0),
+    text: Buffer.from('{"id":1,"name":"somebody else wrote this"}'),
+    magic: change(1, 0),
+    version: change(2, 2),
+    flag: change(3, 1),
+    'cut off': Buffer.from(seal(letter)).subarray(0, 23),
+    'endless creation': seal({ ...letter, createdAt: Number.POSITIVE_INFINITY }),
+    'no ttl': seal({ ...letter, ttlMs: 0 }),
+    'ttl is no number': seal({ ...letter, ttlMs: Number.NaN }),
+  };
+  for (const [why, bytes] of Object.entries(strangers)) expect(unseal(bytes), why).toBeUndefined();
+});

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+
+test('the doors show these names and no others', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'CacheClosedError',
+    'CacheError',
+    'DeleteQueueFullError',
+    'LoadTimeoutError',
+    'NotCacheableError',
+    'TierTimeoutError',
+    'TooManyLoadsError',
+    'createCache',
+    'json',
+    'memoryTier',
+  ]);
+  expect(Object.keys(await import('./redis/index.ts')).sort()).toEqual(['redisTier']);
+  expect(Object.keys(await import('./testing/index.ts')).sort()).toEqual([
+    'faultyTier',
+    'manualClock',
+    'tierContract',
+  ]);
+});

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { tickerOf } from './clock.ts';
+import { L1 } from './l1.ts';
+import { manualClock } from './testing/index.ts';
+
+function open(maxEntries = 100, ttlMs = 60_000) {
+  const clock = manualClock();
+  const l1 = new L1<string>({ maxEntries, ttlMs, staleMs: 0 }, tickerOf(clock));
+  const put = (key: string, lifeMs = 1000) =>
+    l1.set(
+      key,
+      l1.make(`${key}!`, { createdAt: clock.now(), expiresAt: clock.now() + lifeMs }, 'loader'),
+    );
+  return { clock, l1, put };
+}
+
+test('serves an entry until the very end of its life', () => {
+  const { clock, l1, put } = open();
+  put('a', 1000);
+  clock.advance(999);
+  expect(l1.fresh('a')?.value).toBe('a!');
+  clock.advance(1);
+  expect(l1.fresh('a')).toBeUndefined();
+  expect(l1.any('a')?.value).toBe('a!');
+});
+
+test('serves an entry no longer than its own ttl allows', () => {
+  const { clock, l1, put } = open(100, 50);
+  put('a', 1000);
+  clock.advance(50);
+  expect(l1.fresh('a')).toBeUndefined();
+});
+
+test('drops the least recently used entry, and a look without use does not count', () => {
+  const { l1, put } = open(2);
+  put('a');
+  put('b');
+  l1.fresh('a');
+  l1.any('b');
+  put('c');
+  expect(l1.any('a')).toBeDefined();
+  expect(l1.any('b')).toBeUndefined();
+});
+
+test('deletes the last entry as it deletes any other, whatever it is called', () => {
+  const { l1, put } = open(1_000_000);
+  put('');
+  l1.delete('');
+  l1.delete('');
+  expect(l1.any('')).toBeUndefined();
+  expect(l1.size).toBe(0);
+  put('a');
+  expect(l1.size).toBe(1);
+});
+
+test('counts hits and misses', () => {
+  const { l1, put } = open();
+  put('a');
+  l1.fresh('a');
+  l1.fresh('a');
+  l1.fresh('b');
+  expect(l1).toMatchObject({ hits: 2, misses: 1 });
+});

@@ -1,0 +1,259 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createCache } from './layered-cache.ts';
+import { memoryTier } from './memory-tier.ts';
+import type { CacheOptions } from './options.ts';
+import { faultyTier, manualClock } from './testing/index.ts';
+
+type Value = string | null | Date;
+
+const clock = manualClock();
+const tier = faultyTier(memoryTier({ timeoutMs: 50 }));
+const caches: AsyncDisposable[] = [];
+let run = 0;
+
+/** A cache as another process would have it: its own memory, the same L2. */
+function open(options: Partial<CacheOptions> = {}) {
+  const name = `test-${run}`;
+  const cache = createCache<Value>({ name, ttlMs: 10_000, clock, l2: tier, ...options });
+  caches.push(cache);
+  return cache;
+}
+
+/** Beyond the time for which the guard leaves a tier alone. */
+const untilProbe = () => clock.advance(1000);
+const broken = (): Promise<Value> => Promise.reject(new Error('database is away'));
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+
+afterEach(async () => {
+  vi.useRealTimers();
+  run += 1;
+  tier.heal();
+  untilProbe();
+  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
+});
+
+test('finds in L2 what another process has loaded, and keeps its age', async () => {
+  const [here, there] = [open(), open()];
+  await here.getOrSet('a', () => 'value');
+  clock.advance(400);
+  expect(await there.getOrSet('a', broken)).toBe('value');
+  expect(there.entry('a')).toEqual({ value: 'value', ageMs: 400, ttlMs: 9600, tier: 'l2' });
+  clock.advance(9600);
+  await expect(there.getOrSet('a', broken)).rejects.toThrow('database is away');
+});
+
+test('get looks into L1 and L2 and loads nothing', async () => {
+  const [here, there] = [open(), open()];
+  expect(await there.get('a')).toBeUndefined();
+  await here.set('a', null);
+  expect(await there.get('a')).toBeNull();
+  expect(there.peek('a')).toBeNull();
+  expect(there.stats().l2).toMatchObject({ hits: 1, misses: 1 });
+});
+
+test('reads L2 once per turn of the loop and once per key, whoever asks', async () => {
+  const [here, there] = [open(), open()];
+  await Promise.all(['a', 'b', 'c'].map((key) => here.set(key, key)));
+  const before = tier.calls.read;
+  const asked = ['a', 'b', 'c', 'a'].flatMap((key) => [
+    there.get(key),
+    there.getOrSet(key, broken),
+  ]);
+  expect(await Promise.all(asked)).toEqual(['a', 'a', 'b', 'b', 'c', 'c', 'a', 'a']);
+  expect(tier.calls.read - before).toBe(1);
+});
+
+test('asks for many keys in pieces', async () => {
+  const [here, there] = [open(), open()];
+  const keys = Array.from({ length: 600 }, (_, i) => `${i}`);
+  await Promise.all(keys.map((key) => here.set(key, key)));
+  const before = tier.calls.read;
+  expect(await Promise.all(keys.map((key) => there.get(key)))).toEqual(keys);
+  expect(tier.calls.read - before).toBe(2);
+});
+
+test('asks L2 again after the ttl of L1, and the loader when L2 has lost it', async () => {
+  const [here, there] = [open(), open({ l1: { ttlMs: 100 } })];
+  await here.set('a', 'old');
+  expect(await there.get('a')).toBe('old');
+  await here.set('a', 'new');
+  expect(await there.get('a')).toBe('old');
+  clock.advance(100);
+  expect(await there.get('a')).toBe('new');
+  await here.delete('a');
+  clock.advance(100);
+  expect(await there.getOrSet('a', () => 'loaded')).toBe('loaded');
+});
+
+test('serves what only L2 kept past its ttl when the loader fails', async () => {
+  const [here, there] = [open({ staleIfErrorMs: 5000 }), open({ staleIfErrorMs: 5000 })];
+  await here.set('a', 'value');
+  clock.advance(12_000);
+  expect(await there.get('a')).toBeUndefined();
+  expect(await there.getOrSet('a', broken)).toBe('value');
+  expect(there.entry('a')).toMatchObject({ ageMs: 12_000, ttlMs: -2000, tier: 'l2' });
+});
+
+test('keeps schema versions apart', async () => {
+  const [old, current] = [open({ version: 1 }), open({ version: 2 })];
+  await old.set('a', 'old shape');
+  expect(await current.get('a')).toBeUndefined();
+});
+
+test('takes foreign bytes for a miss, counts them, and writes over them', async () => {
+  const cache = open();
+  await tier.write(`test-${run}:v1:{a}`, Buffer.from('{"written":"by hand"}'), 60_000);
+  expect(await cache.getOrSet('a', () => 'ours')).toBe('ours');
+  expect(cache.stats().l2).toMatchObject({ foreign: 1, misses: 1 });
+  expect(await open().get('a')).toBe('ours');
+});
+
+test('takes an envelope whose payload cannot be decoded for a miss', async () => {
+  const codec = { encode: () => Buffer.from('{not json'), decode: () => 'other' };
+  await open({ codec }).set('a', 'x');
+  const cache = open();
+  expect(await cache.get('a')).toBeUndefined();
+  expect(cache.stats().l2.foreign).toBe(1);
+});
+
+test('bears hosts whose clocks differ by 10 s, and no more', async () => {
+  const ahead = manualClock();
+  const other = open({ clock: ahead });
+  ahead.advance(clock.wall() - ahead.wall() + 10_000);
+  await other.set('a', 'from the future');
+  expect(await open().get('a')).toBe('from the future');
+  ahead.advance(1);
+  await other.set('b', 'from too far');
+  expect(await open().get('b')).toBeUndefined();
+});
+
+test('refuses a value that L2 would change, also while L2 is away', async () => {
+  const cache = open();
+  const refused = { code: 'ERR_CACHE_NOT_CACHEABLE', path: 'value' };
+  await expect(cache.set('a', new Date())).rejects.toMatchObject(refused);
+  await expect(cache.getOrSet('a', () => new Date())).rejects.toMatchObject(refused);
+  tier.disconnect();
+  await expect(cache.getOrSet('a', () => new Date())).rejects.toMatchObject(refused);
+  expect(cache.peek('a')).toBeUndefined();
+});
+
+test('a read of L2 that a delete or a set overtook is not kept', async () => {
+  const [here, there] = [open(), open()];
+  await here.set('a', 'old');
+  tier.hang();
+  const read = there.get('a');
+  await turn();
+  await turn();
+  const deleted = there.delete('a');
+  tier.heal();
+  expect(await read).toBe('old');
+  await deleted;
+  expect(there.peek('a')).toBeUndefined();
+  expect(await there.get('a')).toBeUndefined();
+});
+
+test('costs nothing while it is not connected, and nobody sees an error', async () => {
+  const cache = open();
+  tier.disconnect();
+  const before = { ...tier.calls };
+  expect(await cache.getOrSet('a', () => 'loaded')).toBe('loaded');
+  expect(await cache.get('b')).toBeUndefined();
+  expect(tier.calls).toEqual(before);
+  expect(cache.stats().l2).toMatchObject({ failures: 0, skipped: 3 });
+});
+
+test('a failing L2 is asked once, then left alone, then probed beside the callers', async () => {
+  const cache = open();
+  tier.fail();
+  const before = tier.calls.read;
+  for (const key of ['a', 'b', 'c']) expect(await cache.getOrSet(key, () => key)).toBe(key);
+  expect(tier.calls.read - before).toBe(1);
+  untilProbe();
+  tier.hang();
+  tier.fail('write', 'lease');
+  expect(await cache.getOrSet('d', () => 'd')).toBe('d');
+  expect(tier.calls.read - before).toBe(2);
+  tier.heal();
+  await vi.waitFor(async () => {
+    await cache.set('e', 'e');
+    expect(await open().get('e')).toBe('e');
+  });
+});
+
+test('a hanging L2 costs the first caller its deadline and the next ones nothing', async () => {
+  const cache = open();
+  tier.hang();
+  const first = cache.getOrSet('a', () => 'a');
+  await turn();
+  await turn();
+  vi.advanceTimersByTime(50);
+  expect(await first).toBe('a');
+  const before = tier.calls.read;
+  expect(await cache.getOrSet('b', () => 'b')).toBe('b');
+  expect(tier.calls.read).toBe(before);
+  expect(cache.stats().l2).toMatchObject({ failures: 1 });
+});
+
+test('a write that L2 refuses fails no caller and stops no read', async () => {
+  const [here, there] = [open(), open()];
+  await here.set('a', 'value');
+  tier.fail('write', 'lease');
+  expect(await there.getOrSet('b', () => 'loaded')).toBe('loaded');
+  expect(await there.set('b', 'set')).toEqual({ acknowledged: true });
+  expect(there.stats().l2.failures).toBe(2);
+  expect(await there.get('a')).toBe('value');
+});
+
+test('a delete waits for L2, and its key is neither read from L2 nor written there meanwhile', async () => {
+  const [here, there] = [open(), open()];
+  await here.set('a', 'old');
+  tier.fail('delete');
+  expect(await here.delete('a')).toEqual({ acknowledged: false });
+  expect(here.stats().l2.waitingDeletes).toBe(1);
+  expect(await here.get('a')).toBeUndefined();
+  expect(await here.getOrSet('a', () => 'new')).toBe('new');
+  expect(await there.get('a')).toBe('old');
+  tier.heal();
+  await vi.waitFor(() => expect(here.stats().l2.waitingDeletes).toBe(0));
+  expect(await open().get('a')).toBeUndefined();
+});
+
+test('a set that L2 did not take leaves no older value there', async () => {
+  const cache = open();
+  await cache.set('a', 'old');
+  tier.disconnect();
+  expect(await cache.set('a', 'new')).toEqual({ acknowledged: false });
+  expect(cache.peek('a')).toBe('new');
+  tier.heal();
+  await vi.waitFor(() => expect(cache.stats().l2.waitingDeletes).toBe(0));
+  expect(await open().get('a')).toBeUndefined();
+  expect(await cache.set('a', 'newer')).toEqual({ acknowledged: true });
+  expect(await open().get('a')).toBe('newer');
+});
+
+test('close sends the deletes that wait', async () => {
+  const [here, there] = [open(), open()];
+  await here.set('a', 'old');
+  tier.disconnect();
+  await here.delete('a');
+  tier.heal();
+  await here.close();
+  expect(await there.get('a')).toBeUndefined();
+});
+
+test('refuses a delete when 10,000 wait already, after forgetting the value here', async () => {
+  const cache = open();
+  await cache.set('last', 'value');
+  tier.disconnect();
+  await Promise.all(Array.from({ length: 10_000 }, (_, i) => cache.delete(`${i}`)));
+  await expect(cache.delete('last')).rejects.toMatchObject({
+    code: 'ERR_CACHE_DELETE_QUEUE_FULL',
+    max: 10_000,
+  });
+  expect(cache.peek('last')).toBeUndefined();
+  expect(await cache.delete('1')).toEqual({ acknowledged: false });
+});

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { memoryTier } from './memory-tier.ts';
+import { type CacheOptions, resolveOptions } from './options.ts';
+
+const least: CacheOptions = { name: 'user', ttlMs: 1000 };
+
+test('fills in the defaults', () => {
+  expect(resolveOptions(least)).toMatchObject({
+    version: 1,
+    staleIfErrorMs: 0,
+    maxEntries: 10_000,
+    l1TtlMs: 1000,
+    hardMs: 30_000,
+  });
+  expect(resolveOptions({ ...least, l2: memoryTier() }).l1TtlMs).toBe(60_000);
+});
+
+test.each<[object, string]>([
+  [{ name: '' }, 'name must be letters, digits and ._:- only, got ""'],
+  [{ name: 'a{b}' }, 'name must be letters, digits and ._:- only, got "a{b}"'],
+  [{ name: undefined }, 'name must be letters, digits and ._:- only, got undefined'],
+  [{ ttlMs: 0 }, 'ttlMs must be a positive integer, got 0'],
+  [{ ttlMs: '5m' }, 'ttlMs must be a positive integer, got "5m"'],
+  [{ ttlMs: Number.POSITIVE_INFINITY }, 'ttlMs must be a positive integer, got Infinity'],
+  [{ version: 1.5 }, 'version must be a non-negative integer, got 1.5'],
+  [{ staleIfErrorMs: -1 }, 'staleIfErrorMs must be a non-negative integer, got -1'],
+  [{ l1: { maxEntries: 0 } }, 'l1.maxEntries must be a positive integer, got 0'],
+  [{ l1: { ttlMs: 0 } }, 'l1.ttlMs must be a positive integer, got 0'],
+  [{ loadTimeout: { hardMs: 0 } }, 'loadTimeout.hardMs must be a positive integer, got 0'],
+  [{ loadTimeout: { hardMs: 2 ** 31 } }, 'loadTimeout.hardMs must be at most 2147483647 ms'],
+  [{ codec: {} }, 'codec must have encode(), got [object Object]'],
+  [{ l2: 'redis://' }, 'l2 must have isReady(), got "redis://"'],
+  [{ clock: { now: Date.now } }, 'clock must have wall(), got [object Object]'],
+])('refuses %j and says why', (wrong, message) => {
+  expect(() => resolveOptions({ ...least, ...wrong })).toThrow(message);
+});
