@@ -10,16 +10,16 @@ import {
 } from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
 import { Attempt, type CallContext, type CallOptions, Execution, type Work } from './execution.ts';
-import { type BreakerState, Machine, type MachineRules, REFUSED, type Verdict } from './machine.ts';
+import { Histogram } from './histogram.ts';
+import { type BreakerState, Machine, REFUSED, type Verdict } from './machine.ts';
 import {
   type BreakerOptions,
-  type Outcome,
   type ResolvedBreakerOptions,
   resolveOptions,
   standard,
-  validOpenMs,
-  validVerdict,
 } from './options.ts';
+import { Rules } from './rules.ts';
+import { type BreakerSnapshot, checkSnapshot } from './snapshot.ts';
 import { type BreakerStats, Totals } from './stats.ts';
 
 /** Ends an isolation; also by `using`. */
@@ -46,9 +46,11 @@ export class Breaker {
   readonly #clock: FullClock;
   readonly #machine: Machine;
   readonly #hooks: Hooks;
+  readonly #rules: Rules;
   readonly #totals = new Totals();
-  readonly #timed: boolean;
-  readonly #classifies: boolean;
+  readonly #latency: Histogram | undefined;
+  /** Whether a success is just that: neither classified by the user nor measured. */
+  readonly #plain: boolean;
   #isolations = 0;
 
   constructor(options: ResolvedBreakerOptions) {
@@ -56,9 +58,13 @@ export class Breaker {
     this.#options = options;
     this.#clock = fullClock(options.clock);
     this.#hooks = new Hooks(options.name);
-    this.#machine = new Machine(this.#rules(), this.#clock.now());
-    this.#timed = Number.isFinite(options.slowCallMs);
-    this.#classifies = options.classify !== standard.classify;
+    this.#rules = new Rules(options, this.#hooks, this.#totals);
+    this.#machine = new Machine(options, this.#rules, this.#clock.now());
+    this.#latency = options.measureLatency ? new Histogram() : undefined;
+    this.#plain =
+      options.classify === standard.classify &&
+      options.slowCallMs === standard.slowCallMs &&
+      !options.measureLatency;
     announce(this);
   }
 
@@ -77,9 +83,16 @@ export class Breaker {
     return this.#machine.look(this.#clock.now()).tally.snapshot();
   }
 
+  /** Whether an isolation is in force. */
+  get isolated(): boolean {
+    return this.#isolations > 0;
+  }
+
   /** Numbers since the breaker was created; they only grow. */
   stats(): BreakerStats {
-    return this.#totals.snapshot(this.state, this.#isolations, this.#hooks.errors);
+    const { state } = this;
+    const latency = this.#latency?.snapshot();
+    return this.#totals.snapshot(state, this.#isolations, this.#hooks.errors, latency);
   }
 
   /**
@@ -136,9 +149,41 @@ export class Breaker {
     return this.#hooks.on(event, listener);
   }
 
+  /** The state as plain data. An isolation is not carried: trials would decide in its place. */
+  export(): BreakerSnapshot {
+    const nowMs = this.#clock.now();
+    const wallMs = this.#clock.wall();
+    const { timesOpened } = this.#machine;
+    const state = this.#machine.look(nowMs);
+    const { kind, tally } = state;
+    const counts = tally.snapshot();
+    if (kind === 'half-open' || this.isolated) {
+      return { state: 'half-open', sinceEpochMs: wallMs, openMs: 0, timesOpened, counts };
+    }
+    const openMs = kind === 'open' ? state.untilMs - state.sinceMs : 0;
+    const sinceEpochMs = wallMs - (nowMs - state.sinceMs);
+    return { state: kind, sinceEpochMs, openMs, timesOpened, counts };
+  }
+
+  /**
+   * Takes over what `export` gave, here or in another process: an open breaker goes on being open
+   * for what is left of its time by the wall clock. Does nothing while isolated.
+   *
+   * @throws TypeError or RangeError for a bad snapshot, naming the field
+   */
+  import(snapshot: BreakerSnapshot): void {
+    checkSnapshot(snapshot);
+    if (this.isolated) return;
+    const nowMs = this.#clock.now();
+    // Another host's clock may be ahead of ours: what is to come has begun just now.
+    const ageMs = Math.max(0, this.#clock.wall() - snapshot.sinceEpochMs);
+    this.#machine.restore(snapshot, nowMs - ageMs);
+    this.#machine.look(nowMs);
+  }
+
   async #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
-    const { signal, deadline = Number.POSITIVE_INFINITY } = options;
-    const execution = new Execution(this.#clock, false, deadline, signal);
+    const { deadline = Number.POSITIVE_INFINITY } = options;
+    const execution = new Execution(this.#clock, false, deadline, options);
     try {
       if (execution.ended) throw abandoned;
       return await this.execute(() => execution.call(fn));
@@ -167,52 +212,25 @@ export class Breaker {
   }
 
   #succeeded(generation: number, admittedAtMs: number, value: unknown): void {
-    if (this.#classifies) {
-      this.#settled(generation, admittedAtMs, this.#classify({ ok: true, value }));
-    } else if (!this.#timed && this.#machine.settleTimelessly(generation)) {
+    if (this.#plain && this.#machine.settleTimelessly(generation)) {
       this.#totals.success += 1;
     } else {
-      this.#settled(generation, admittedAtMs, 'success');
+      this.#settled(generation, admittedAtMs, this.#rules.classify({ ok: true, value }));
     }
   }
 
   #failed(generation: number, admittedAtMs: number, error: unknown): void {
-    const verdict = isRefusal(error) ? 'excluded' : this.#classify({ ok: false, error });
+    const verdict = isRefusal(error) ? 'excluded' : this.#rules.classify({ ok: false, error });
     this.#settled(generation, admittedAtMs, verdict);
   }
 
   #settled(generation: number, admittedAtMs: number, verdict: Verdict): void {
     const nowMs = this.#clock.now();
-    const slow = verdict !== 'excluded' && nowMs - admittedAtMs >= this.#options.slowCallMs;
+    const tookMs = nowMs - admittedAtMs;
+    const slow = verdict !== 'excluded' && tookMs >= this.#options.slowCallMs;
     this.#totals[verdict] += 1;
     if (slow) this.#totals.slow += 1;
+    if (verdict !== 'excluded') this.#latency?.record(tookMs);
     this.#machine.settle(generation, admittedAtMs, verdict, slow, nowMs);
-  }
-
-  #classify(outcome: Outcome): Verdict {
-    const { classify } = this.#options;
-    return (
-      this.#hooks.run('classify', undefined, () => validVerdict(classify(outcome))) ??
-      standard.classify(outcome)
-    );
-  }
-
-  #rules(): MachineRules {
-    const { openMs, readyToTrip, ...rules } = this.#options;
-    const hooks = this.#hooks;
-    return {
-      ...rules,
-      readyToTrip: (counts: Counts) =>
-        hooks.run('readyToTrip', undefined, () => readyToTrip(counts)) ??
-        standard.readyToTrip(counts),
-      openMs: (timesOpened: number) => {
-        if (typeof openMs === 'number') return openMs;
-        return hooks.run('openMs', standard.openMs, () => validOpenMs(openMs(timesOpened)));
-      },
-      changed: (from: BreakerState, to: BreakerState, counts: Counts) => {
-        this.#totals.changed(to);
-        hooks.emit('stateChange', { from, to, counts });
-      },
-    };
   }
 }

@@ -23,13 +23,12 @@ export class Deadline {
   }
 
   /** @param timed whether a timeout may end the attempts of this execution */
-  begin({ signal, deadline: outer = never }: CallOptions, timed: boolean): Execution {
-    if (outer === never && !this.#alarms) {
-      return new Execution(this.#clock, timed, never, signal);
-    }
+  begin(options: CallOptions, timed: boolean): Execution {
+    const { deadline: outer = never } = options;
+    if (outer === never && !this.#alarms) return new Execution(this.#clock, timed, never, options);
     const nowMs = this.#clock.now();
     const own = nowMs + this.#deadlineMs;
-    const execution = new Execution(this.#clock, true, Math.min(own, outer), signal);
+    const execution = new Execution(this.#clock, true, Math.min(own, outer), options);
     const expire = () => execution.end('deadlines', this.#error(execution.lastError));
     if (outer <= nowMs) expire();
     else if (outer < own) execution.atClose(this.#clock.setTimer(expire, outer - nowMs, false));

@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** An outer deadline, in ms of the same clock, e.g. `ctx.deadline`; the earlier one counts. */
   readonly deadline?: number | undefined;
+  /** Bounds the calls that a retry makes, e.g. 1 for what must not be done twice. */
+  readonly attempts?: number | undefined;
 }
 
 /** What is protected. */
@@ -71,6 +73,7 @@ export class Execution {
   /** Why it ended early: what waits inside is rejected with `abandoned`, the caller with the reason. */
   ended: { readonly by: 'aborts' | 'deadlines'; readonly reason: unknown } | undefined;
   attempts = 0;
+  readonly maxAttempts: number;
   /** The work of the latest attempt for as long as it runs, which may be longer than it is waited for; never rejects. */
   running: PromiseLike<unknown> | undefined;
   /** What the last attempt that was retried failed with. */
@@ -83,10 +86,12 @@ export class Execution {
   #stopWaiting: ((error: unknown) => void) | undefined;
 
   /** @param timed whether something else than the caller's signal may end it or an attempt */
-  constructor(clock: FullClock, timed: boolean, deadline: number, signal: AbortSignal | undefined) {
+  constructor(clock: FullClock, timed: boolean, deadline: number, options: CallOptions) {
+    const { signal, attempts = Number.POSITIVE_INFINITY } = options;
     this.#clock = clock;
     this.#timed = timed;
     this.deadline = deadline;
+    this.maxAttempts = attempts;
     this.#signal = signal;
     if (signal?.aborted) this.handleEvent();
     else signal?.addEventListener('abort', this);

@@ -1,5 +1,6 @@
 import { type Counts, Tally } from './counts.ts';
 import { RollingWindow } from './rolling-window.ts';
+import type { BreakerSnapshot } from './snapshot.ts';
 
 /** What a breaker says of itself. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -37,12 +38,16 @@ interface HalfOpen {
   readonly trials: number[];
 }
 
-/** The rules, and the decisions that are the user's: none of them throws. */
-export interface MachineRules {
+/** The numbers that the machine goes by; see `BreakerOptions`. */
+export interface MachineOptions {
   readonly maxRequests: number;
   readonly intervalMs: number;
   readonly bucketMs: number;
   readonly maxHalfOpenMs: number;
+}
+
+/** The decisions that are not the machine's; none of them throws. */
+export interface MachineRules {
   readyToTrip(counts: Counts): boolean;
   openMs(timesOpened: number): number;
   changed(from: BreakerState, to: BreakerState, counts: Counts): void;
@@ -58,15 +63,16 @@ const nothingCounted = new Tally();
  * As there, time passes only when somebody looks: at a call, at a result, at a reading of the state.
  */
 export class Machine {
+  readonly #options: MachineOptions;
   readonly #rules: MachineRules;
-  readonly #buckets: number;
   #generation = 0;
-  #timesOpened = 0;
+  /** How often in a row it has opened, with no closing in between. */
+  timesOpened = 0;
   #state: State;
 
-  constructor(rules: MachineRules, nowMs: number) {
+  constructor(options: MachineOptions, rules: MachineRules, nowMs: number) {
+    this.#options = options;
     this.#rules = rules;
-    this.#buckets = rules.bucketMs > 0 ? Math.ceil(rules.intervalMs / rules.bucketMs) : 0;
     this.#state = this.#closed(nowMs);
   }
 
@@ -93,7 +99,7 @@ export class Machine {
     const { tally } = state;
     if (state.kind === 'open') return REFUSED;
     if (state.kind === 'half-open') {
-      if (tally.requests - tally.exclusions >= this.#rules.maxRequests) return REFUSED;
+      if (tally.requests - tally.exclusions >= this.#options.maxRequests) return REFUSED;
       state.trials.push(nowMs);
     }
     tally.requests += 1;
@@ -141,6 +147,19 @@ export class Machine {
     this.#halfOpen();
   }
 
+  /** Takes over a state that began at `sinceMs`, of this breaker or of one in another process. */
+  restore(snapshot: BreakerSnapshot, sinceMs: number): void {
+    this.timesOpened = snapshot.timesOpened;
+    if (snapshot.state === 'open') this.#open(sinceMs, sinceMs + snapshot.openMs);
+    else if (snapshot.state === 'half-open') this.#halfOpen();
+    else {
+      const closed = this.#closed(sinceMs);
+      // A rolling window begins empty: nobody knows which of its buckets the counts belong to.
+      if (!closed.rolling) closed.tally.restore(snapshot.counts);
+      this.#become(closed);
+    }
+  }
+
   #settleClosed(
     state: Closed,
     admittedAtMs: number,
@@ -168,15 +187,15 @@ export class Machine {
     state.trials.splice(state.trials.indexOf(admittedAtMs), 1);
     count(state.tally, verdict, slow);
     if (verdict === 'failure') this.#trip(nowMs);
-    else if (state.tally.consecutiveSuccesses >= this.#rules.maxRequests) this.#close(nowMs);
+    else if (state.tally.consecutiveSuccesses >= this.#options.maxRequests) this.#close(nowMs);
   }
 
   /** A trial that never settles is a failure from the moment its time was up. */
   #writeOffTrials(state: HalfOpen, nowMs: number): void {
     const [oldest] = state.trials;
-    if (oldest === undefined || nowMs - oldest <= this.#rules.maxHalfOpenMs) return;
+    if (oldest === undefined || nowMs - oldest <= this.#options.maxHalfOpenMs) return;
     state.tally.failure();
-    this.#trip(oldest + this.#rules.maxHalfOpenMs);
+    this.#trip(oldest + this.#options.maxHalfOpenMs);
     this.look(nowMs);
   }
 
@@ -186,12 +205,12 @@ export class Machine {
   }
 
   #age(state: Closed, atMs: number): number {
-    return Math.max(0, Math.floor((atMs - state.sinceMs) / this.#rules.bucketMs));
+    return Math.max(0, Math.floor((atMs - state.sinceMs) / this.#options.bucketMs));
   }
 
   #trip(atMs: number): void {
-    this.#timesOpened += 1;
-    this.#open(atMs, atMs + this.#rules.openMs(this.#timesOpened));
+    this.timesOpened += 1;
+    this.#open(atMs, atMs + this.#rules.openMs(this.timesOpened));
   }
 
   #open(sinceMs: number, untilMs: number): void {
@@ -205,14 +224,15 @@ export class Machine {
   }
 
   #close(nowMs: number): void {
-    this.#timesOpened = 0;
+    this.timesOpened = 0;
     this.#become(this.#closed(nowMs));
   }
 
   #closed(nowMs: number): Closed {
-    const { intervalMs, bucketMs } = this.#rules;
+    const { intervalMs, bucketMs } = this.#options;
     const generation = this.#nextGeneration();
-    const rolling = this.#buckets > 1 ? new RollingWindow(this.#buckets) : undefined;
+    const buckets = bucketMs > 0 ? Math.ceil(intervalMs / bucketMs) : 1;
+    const rolling = buckets > 1 ? new RollingWindow(buckets) : undefined;
     const tally = rolling?.total ?? new Tally();
     const endsAtMs =
       intervalMs === 0 || rolling

@@ -1,4 +1,4 @@
-import { callable, duration, positiveInteger, text, withDefaults } from './check.ts';
+import { callable, duration, oneOf, positiveInteger, text, withDefaults } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Counts } from './counts.ts';
 import type { Verdict } from './machine.ts';
@@ -42,6 +42,11 @@ export interface BreakerOptions {
    */
   readonly slowCallMs?: number;
   /**
+   * Whether `stats()` tells how long calls took. Costs a second reading of the clock per call.
+   * Default: if `slowCallMs` is given.
+   */
+  readonly measureLatency?: boolean;
+  /**
    * A trial call that has not settled after this many ms counts as a failure; `Infinity`: it blocks
    * its place for ever, as in gobreaker. Default 60,000.
    */
@@ -66,15 +71,15 @@ export const standard: Standard = {
   readyToTrip: ({ requests, failures }) => requests >= 3 && failures / requests >= 0.6,
   classify: (outcome) => (outcome.ok ? 'success' : 'failure'),
   slowCallMs: Number.POSITIVE_INFINITY,
+  measureLatency: false,
   maxHalfOpenMs: 60_000,
 };
 
 /** @throws TypeError or RangeError that names the field and the value */
 export function resolveOptions(options: BreakerOptions): ResolvedBreakerOptions {
-  const resolved = withDefaults<ResolvedBreakerOptions>(
-    { ...standard, clock: systemClock },
-    options,
-  );
+  const measureLatency = options.slowCallMs !== undefined;
+  const defaults = { ...standard, measureLatency, clock: systemClock };
+  const resolved = withDefaults<ResolvedBreakerOptions>(defaults, options);
   text('name', resolved.name);
   positiveInteger('maxRequests', resolved.maxRequests);
   duration('intervalMs', resolved.intervalMs, 0);
@@ -83,6 +88,7 @@ export function resolveOptions(options: BreakerOptions): ResolvedBreakerOptions 
   callable('readyToTrip', resolved.readyToTrip);
   callable('classify', resolved.classify);
   duration('slowCallMs', resolved.slowCallMs, 0, Number.POSITIVE_INFINITY);
+  oneOf('measureLatency', resolved.measureLatency, [true, false]);
   duration('maxHalfOpenMs', resolved.maxHalfOpenMs, 1, Number.POSITIVE_INFINITY);
   callable('clock.now', resolved.clock.now);
   return resolved;

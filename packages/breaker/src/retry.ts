@@ -78,7 +78,8 @@ export class Retry implements PolicyPart {
   }
 
   #mayRetry(error: unknown, retry: number, pauseMs: number, execution: Execution): boolean {
-    if (retry >= this.#attempts || execution.ended || isRefusal(error)) return false;
+    if (retry >= Math.min(this.#attempts, execution.maxAttempts)) return false;
+    if (execution.ended || isRefusal(error)) return false;
     if (!this.#hooks.run('retry.shouldRetry', false, () => this.#shouldRetry(error))) return false;
     return pauseMs <= longestPause(execution) && this.#afford(error);
   }

@@ -1,6 +1,6 @@
 // One measurement in a process of its own: what one library did to the heap or the compiler, no other one feels.
 import { costWhileAway, stampede } from './faults.ts';
-import { hitRatios } from './l1.ts';
+import { awaitedRatio, peekRatio } from './l1.ts';
 import { l2Ratio } from './l2.ts';
 import { heapPerEntry } from './memory.ts';
 
@@ -9,9 +9,13 @@ const [row, name = '', redisUrl = ''] = process.argv.slice(2);
 function measure(): Promise<unknown> {
   switch (row) {
     case 'hits-10k':
-      return hitRatios(name, redisUrl, 10_000);
+      return awaitedRatio(name, redisUrl, 10_000);
     case 'hits-50k':
-      return hitRatios(name, redisUrl, 50_000);
+      return awaitedRatio(name, redisUrl, 50_000);
+    case 'peek-10k':
+      return peekRatio(10_000);
+    case 'peek-50k':
+      return peekRatio(50_000);
     case 'heap':
       return heapPerEntry(name === 'raw' ? 'raw' : 'ours');
     case 'l2':

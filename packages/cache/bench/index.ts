@@ -35,9 +35,9 @@ const figure = (value: number | undefined, digits: number) =>
   value === undefined || Number.isNaN(value) ? '-' : value.toFixed(digits);
 
 async function measure(name: string, server: TestServer): Promise<string[]> {
-  const hits10k = await run<{ awaited: number; peek: number }>('hits-10k', name, server);
+  const hits10k = await run<number>('hits-10k', name, server);
   await flush(server);
-  const hits50k = await run<{ awaited: number; peek: number }>('hits-50k', name, server);
+  const hits50k = await run<number>('hits-50k', name, server);
   await flush(server);
   const l2 = await run<number>('l2', name, server);
   await flush(server);
@@ -46,14 +46,10 @@ async function measure(name: string, server: TestServer): Promise<string[]> {
   await server.restart();
   const paused = await run<Cost>('away', name, server, () => server.pause());
   await server.restart();
-  if (name === OURS) {
-    const peeks = `peek: ${figure(hits10k?.peek, 2)} at 10k keys, ${figure(hits50k?.peek, 2)} at 50k`;
-    notes.push(`${peeks} (bars 1.35 and 1.9)`);
-  }
   return [
     name,
-    figure(hits10k?.awaited, 1),
-    figure(hits50k?.awaited, 1),
+    figure(hits10k, 1),
+    figure(hits50k, 1),
     figure(l2, 2),
     figure(loads, 0),
     `${figure(killed?.median, 1)} / ${figure(killed?.worst, 0)}`,
@@ -66,7 +62,6 @@ interface Cost {
   readonly worst: number;
 }
 
-const notes: string[] = [];
 const server = await startRedis({ own: true });
 try {
   console.log(`Node ${process.versions.node}, ${server.name} ${server.version} on loopback\n`);
@@ -84,12 +79,17 @@ try {
     await flush(server);
     line(await measure(name, server));
   }
-  const ours = await run<number>('heap', 'ours', server);
-  const raw = await run<number>('heap', 'raw', server);
-  notes.push(
-    `heap per entry over raw lru-cache: ${figure((ours ?? 0) - (raw ?? 0), 0)} B (bar 160)`,
+  console.log(`\n${OURS} alone:`);
+  const peek10k = await run<number>('peek-10k', OURS, server);
+  const peek50k = await run<number>('peek-50k', OURS, server);
+  console.log(
+    `- peek over raw lru-cache.get: ${figure(peek10k, 2)} at 10k keys (bar 1.35), ${figure(peek50k, 2)} at 50k (bar 1.9)`,
   );
-  console.log(`\n${notes.join('\n')}`);
+  const ours = (await run<number>('heap', 'ours', server)) ?? Number.NaN;
+  const raw = (await run<number>('heap', 'raw', server)) ?? Number.NaN;
+  console.log(
+    `- heap per entry over raw lru-cache, promise included: ${figure(ours - raw, 0)} B (bar 160)`,
+  );
 } finally {
   await server.stop();
 }

@@ -1,54 +1,62 @@
 import { LRUCache } from 'lru-cache';
 import { createCache } from '../src/index.ts';
-import { OURS, open } from './contestants.ts';
-import { cpuPerCall, interleave, keyOf, record } from './measure.ts';
+import { open } from './contestants.ts';
+import { keyOf, medianRatio, record, time } from './measure.ts';
 
-const CALLS = 20_000;
-const ROUNDS = 15;
+const CALLS = 100_000;
+const ROUNDS = 21;
 
-/** Hits in memory at random keys: CPU per call over that of a raw `lru-cache.get` in the same process. */
-export async function hitRatios(name: string, redisUrl: string, keyCount: number) {
-  const keys = Array.from({ length: keyCount }, (_, i) => keyOf(i));
-  const order = randomOrder(keys);
-  const raw = new LRUCache<string, object>({ max: 200_000 });
-  for (const [i, key] of keys.entries()) raw.set(key, record(i));
-  let sink = 0;
-  const use = (value: unknown) => {
-    sink += (value as { id: number }).id;
-  };
+type Use = (value: unknown) => void;
 
+/** Awaited hits in memory at random keys: their time over that of a raw `lru-cache.get` in the same process. */
+export async function awaitedRatio(
+  name: string,
+  redisUrl: string,
+  keyCount: number,
+): Promise<number> {
+  const { keys, order, raw, use } = setUp(keyCount);
   const cache = await open(name, redisUrl);
   const load = async () => record(1);
   for (let i = 0; i < keys.length; i += 500) {
     await Promise.all(keys.slice(i, i + 500).map((key) => cache.getOrSet(key, load)));
   }
-  const awaited = async () => {
-    for (const key of order) use(await cache.getOrSet(key, load));
+  // A library that is a hundred times slower needs no hundred thousand calls.
+  const pilot = order.slice(0, 1000);
+  const round = (calls: readonly string[]) => async () => {
+    for (const key of calls) use(await cache.getOrSet(key, load));
   };
-  const figures = await interleave(ROUNDS, {
-    raw: () =>
-      cpuPerCall(CALLS, () => {
-        for (const key of order) use(raw.get(key));
-      }),
-    awaited: () => cpuPerCall(CALLS, awaited),
-    peek: name === OURS ? await peekRound(keys, order, use) : () => Number.NaN,
-  });
+  const calls = (await time(round(pilot))) > 5 ? order.slice(0, 5000) : order;
+  const scale = order.length / calls.length;
+  const ratio = await medianRatio(ROUNDS, async () => scale * (await time(round(calls))), raw);
   await cache.close();
-  if (sink === 0) throw new Error('no value was read');
-  return { awaited: figures.awaited / figures.raw, peek: figures.peek / figures.raw };
+  return ratio;
 }
 
-async function peekRound(
-  keys: readonly string[],
-  order: readonly string[],
-  use: (value: unknown) => void,
-) {
+/** The same for `peek`. */
+export async function peekRatio(keyCount: number): Promise<number> {
+  const { keys, order, raw, use } = setUp(keyCount);
   const cache = createCache<unknown>({ name: 'peek', ttlMs: 600_000, l1: { maxEntries: 200_000 } });
   for (const [i, key] of keys.entries()) await cache.set(key, record(i));
-  return () =>
-    cpuPerCall(CALLS, () => {
-      for (const key of order) use(cache.peek(key));
-    });
+  const peeks = () => {
+    for (const key of order) use(cache.peek(key));
+  };
+  return medianRatio(ROUNDS, () => time(peeks), raw);
+}
+
+function setUp(keyCount: number) {
+  const keys = Array.from({ length: keyCount }, (_, i) => keyOf(i));
+  const order = randomOrder(keys);
+  const memory = new LRUCache<string, object>({ max: 200_000 });
+  for (const [i, key] of keys.entries()) memory.set(key, record(i));
+  let sum = 0;
+  const use: Use = (value) => {
+    sum += (value as { id: number }).id;
+  };
+  const gets = () => {
+    for (const key of order) use(memory.get(key));
+    if (Number.isNaN(sum)) throw new Error('a value was not there');
+  };
+  return { keys, order, use, raw: () => time(gets) };
 }
 
 function randomOrder(keys: readonly string[]): string[] {

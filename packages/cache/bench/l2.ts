@@ -1,10 +1,9 @@
-import type { PeerCache } from '@shopgpt/peers/cache';
 import { connect, open } from './contestants.ts';
-import { interleave, keyOf, record } from './measure.ts';
+import { keyOf, medianRatio, record, time } from './measure.ts';
 
 const KEYS = 6000;
 const CONCURRENCY = 64;
-const ROUNDS = 5;
+const ROUNDS = 7;
 
 /** Misses in memory that Redis has: throughput over that of a raw `get` and JSON.parse in the same process. */
 export async function l2Ratio(name: string, redisUrl: string): Promise<number> {
@@ -17,29 +16,25 @@ export async function l2Ratio(name: string, redisUrl: string): Promise<number> {
   await filler.close();
 
   const forbidden = () => Promise.reject(new Error('Redis should have had it'));
-  let fresh: PeerCache | undefined;
-  const figures = await interleave(ROUNDS, {
-    raw: () => perSecond(keys, async (key) => JSON.parse((await redis.get(`raw:${key}`)) ?? '')),
-    cache: async () => {
-      // An empty memory, and a connection that is there.
-      fresh = await open(name, redisUrl);
-      await fresh.getOrSet(keyOf(0), forbidden);
-      const opened = fresh;
-      const figure = await perSecond(keys, (key) => opened.getOrSet(key, forbidden));
-      await fresh.close();
-      return figure;
-    },
-  });
+  const raw = () =>
+    time(() => all(keys, async (key) => JSON.parse((await redis.get(`raw:${key}`)) ?? '')));
+  const ours = async () => {
+    // An empty memory, and a connection that is there.
+    const fresh = await open(name, redisUrl);
+    await fresh.getOrSet(keyOf(0), forbidden);
+    const ms = await time(() => all(keys, (key) => fresh.getOrSet(key, forbidden)));
+    await fresh.close();
+    return ms;
+  };
+  const ratio = await medianRatio(ROUNDS, ours, raw);
   redis.disconnect();
-  return figures.cache / figures.raw;
+  return 1 / ratio;
 }
 
-async function perSecond(keys: readonly string[], get: (key: string) => Promise<unknown>) {
+async function all(keys: readonly string[], get: (key: string) => Promise<unknown>): Promise<void> {
   let next = 0;
   const worker = async () => {
     for (let key = keys[next++]; key !== undefined; key = keys[next++]) await get(key);
   };
-  const startedAt = performance.now();
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
-  return (keys.length * 1000) / (performance.now() - startedAt);
 }

@@ -1,22 +1,20 @@
 /** A piece of work that is done in turns with others, so that noise of the machine hits all alike. */
 export type Round = () => number | Promise<number>;
 
-/** Runs all contestants round after round; gives the median figure of each. */
-export async function interleave<Name extends string>(
-  rounds: number,
-  contestants: Record<Name, Round>,
-): Promise<Record<Name, number>> {
-  const names = Object.keys(contestants) as Name[];
-  const figures = new Map<Name, number[]>(names.map((name) => [name, []]));
-  // The first round warms up.
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const name of names) {
-      const figure = await contestants[name]();
-      if (round > 0) figures.get(name)?.push(figure);
-    }
+/**
+ * Runs both, in turns, and gives the median over the rounds of what `ours` took as a multiple of
+ * `base`: two rounds that follow each other meet the machine in the same mood.
+ */
+export async function medianRatio(rounds: number, ours: Round, base: Round): Promise<number> {
+  const ratios: number[] = [];
+  const warmUps = 3;
+  for (let round = 0; round < rounds + warmUps; round += 1) {
+    const [first, second] = round % 2 === 0 ? [ours, base] : [base, ours];
+    const figures = [await first(), await second()] as const;
+    const ratio = first === ours ? figures[0] / figures[1] : figures[1] / figures[0];
+    if (round >= warmUps) ratios.push(ratio);
   }
-  const medians = names.map((name) => [name, median(figures.get(name) ?? [])]);
-  return Object.fromEntries(medians) as Record<Name, number>;
+  return median(ratios);
 }
 
 export function median(figures: readonly number[]): number {
@@ -24,12 +22,11 @@ export function median(figures: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-/** Nanoseconds of this thread's CPU for one call: other processes disturb that less than the clock on the wall. */
-export async function cpuPerCall(calls: number, work: () => unknown): Promise<number> {
-  const before = process.threadCpuUsage();
+/** Milliseconds that the work took. */
+export async function time(work: () => unknown): Promise<number> {
+  const startedAt = performance.now();
   await work();
-  const { user, system } = process.threadCpuUsage(before);
-  return ((user + system) * 1000) / calls;
+  return performance.now() - startedAt;
 }
 
 /** A small record as services keep them: about 120 bytes as JSON. */

@@ -7,21 +7,23 @@ export type Source = 'loader' | 'l2';
  */
 export class Entry<V> {
   readonly value: V;
+  /** Until when it is served without a look at L2: the end of its ttl or of its time in L1. */
+  readonly freshUntil: number;
   /** The value as a promise, made at the first `getOrSet` that hits and handed to every later one. */
-  promise: Promise<V> | undefined = undefined;
+  promise: Promise<V> | undefined;
   /** When the loader gave the value; before the start of this process if another one loaded it. */
   readonly createdAt: number;
   /** The end of its ttl. */
   readonly expiresAt: number;
-  /** Until when it is served without a look at L2: the end of its ttl or of its time in L1. */
-  readonly freshUntil: number;
   readonly source: Source;
 
   constructor(value: V, createdAt: number, expiresAt: number, freshUntil: number, source: Source) {
+    // What a hit reads comes first: it then lies in one line of the processor's cache.
     this.value = value;
+    this.freshUntil = freshUntil;
+    this.promise = undefined;
     this.createdAt = createdAt;
     this.expiresAt = expiresAt;
-    this.freshUntil = freshUntil;
     this.source = source;
   }
 }

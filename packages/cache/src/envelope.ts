@@ -41,6 +41,11 @@ export function unseal(bytes: Uint8Array): Envelope | undefined {
   return { createdAt, ttlMs, loadMs: view.readUInt32BE(20), payload: view.subarray(HEADER_BYTES) };
 }
 
+/** How bytes begin: enough to tell one envelope from another under the same key. */
+export function headOf(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, HEADER_BYTES);
+}
+
 function asBuffer(bytes: Uint8Array): Buffer {
   if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -7,12 +7,12 @@ export class Flight<T> {
   /** Something newer was said about the key meanwhile: callers get the value, nobody keeps it. */
   isFenced = false;
   #controller: AbortController | undefined;
-  readonly #onEmpty: (flight: Flight<T>) => void;
+  readonly #onEmpty: () => void;
   #waiting = 0;
 
   /** @param onEmpty called when the last caller has left: the flight must not be joined any more */
   constructor(work: (flight: Flight<T>) => Promise<T>, onEmpty: (flight: Flight<T>) => void) {
-    this.#onEmpty = onEmpty;
+    this.#onEmpty = () => onEmpty(this);
     // Not now: the work must find this flight in the map, also when it asks for its own key.
     this.result = Promise.resolve().then(() => work(this));
     // All callers may have left before it fails.
@@ -52,6 +52,6 @@ export class Flight<T> {
 
   #leaveEmpty(reason: unknown): void {
     this.stop(reason);
-    this.#onEmpty(this);
+    this.#onEmpty();
   }
 }

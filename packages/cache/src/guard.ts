@@ -11,7 +11,7 @@ type State =
   | { readonly kind: 'probing' };
 
 /** How long the tier is left alone after a failure. */
-export const OPEN_FOR_MS = 1000;
+const OPEN_FOR_MS = 1000;
 
 /**
  * Keeps a slow, dead or absent tier from costing the callers anything: a deadline around every

@@ -24,4 +24,4 @@ export { createCache } from './layered-cache.ts';
 export type { LoadContext, Loader } from './load.ts';
 export { type MemoryTierOptions, memoryTier } from './memory-tier.ts';
 export type { CacheOptions } from './options.ts';
-export type { Tier } from './tier.ts';
+export type { Tier, TierLeases } from './tier.ts';

@@ -5,9 +5,12 @@ import { manualClock } from './testing/index.ts';
 
 function open(maxEntries = 100, ttlMs = 60_000) {
   const clock = manualClock();
-  const l1 = new L1<string>(maxEntries, ttlMs, tickerOf(clock));
+  const l1 = new L1<string>({ maxEntries, ttlMs, staleMs: 0 }, tickerOf(clock));
   const put = (key: string, lifeMs = 1000) =>
-    l1.set(key, `${key}!`, { createdAt: clock.now(), expiresAt: clock.now() + lifeMs }, 'loader');
+    l1.set(
+      key,
+      l1.make(`${key}!`, { createdAt: clock.now(), expiresAt: clock.now() + lifeMs }, 'loader'),
+    );
   return { clock, l1, put };
 }
 

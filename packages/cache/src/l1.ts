@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
 import { Entry, type Source } from './entry.ts';
 
@@ -14,17 +15,28 @@ export interface Life {
   readonly expiresAt: number;
 }
 
+/** How L1 keeps values. */
+export interface L1Options {
+  readonly maxEntries: number;
+  /** How long an entry is served before L2 is asked again. */
+  readonly ttlMs: number;
+  /** How long past its life it is of use when a loader fails. */
+  readonly staleMs: number;
+}
+
 /** The values in the memory of this process, least recently used ones dropped first. */
 export class L1<V> {
   hits = 0;
   misses = 0;
   readonly #entries: LRUCache<string | typeof companion, Entry<V>>;
   readonly #ttlMs: number;
+  readonly #staleMs: number;
   readonly #ticker: Ticker;
 
-  constructor(maxEntries: number, ttlMs: number, ticker: Ticker) {
+  constructor({ maxEntries, ttlMs, staleMs }: L1Options, ticker: Ticker) {
     this.#entries = new LRUCache({ max: maxEntries });
     this.#ttlMs = ttlMs;
+    this.#staleMs = staleMs;
     this.#ticker = ticker;
   }
 
@@ -49,11 +61,30 @@ export class L1<V> {
     return this.#entries.peek(key);
   }
 
-  set(key: string, value: V, life: Life, source: Source): Entry<V> {
-    const freshUntil = Math.min(life.expiresAt, this.#ticker.read() + this.#ttlMs);
-    const entry = new Entry(value, life.createdAt, life.expiresAt, freshUntil, source);
+  set(key: string, entry: Entry<V>): void {
     this.#entries.set(key, entry);
-    return entry;
+  }
+
+  /** A value that was got just now. */
+  make(value: V, life: Life, source: Source): Entry<V> {
+    const freshUntil = Math.min(life.expiresAt, this.#ticker.read() + this.#ttlMs);
+    return new Entry(value, life.createdAt, life.expiresAt, freshUntil, source);
+  }
+
+  /** Whether it is within its ttl, though L1 may have to ask L2 about it again. */
+  isFresh(entry: Entry<V>): boolean {
+    return this.#ticker.read() < entry.expiresAt;
+  }
+
+  /** Whether it may stand in for a loader that fails. */
+  isServable(entry: Entry<V>): boolean {
+    return this.#ticker.read() < entry.expiresAt + this.#staleMs;
+  }
+
+  describe(entry: Entry<V>): CacheEntry<V> {
+    const now = this.#ticker.read();
+    const { value, createdAt, expiresAt, source } = entry;
+    return { value, ageMs: now - createdAt, ttlMs: expiresAt - now, tier: source };
   }
 
   delete(key: string): void {

@@ -2,16 +2,32 @@ import { BatchReader } from './batch-reader.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { Deletes } from './deletes.ts';
-import { seal, unseal } from './envelope.ts';
+import { headOf, seal, unseal } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
 import type { Life } from './l1.ts';
+import { type Lease, type LeasedWrite, Leases } from './leases.ts';
 import type { Tier } from './tier.ts';
 
 /** A value that L2 had. */
 export interface Found<V> {
   readonly value: V;
   readonly life: Life;
+}
+
+/** What a look into L2 showed. */
+export interface Sight<V> {
+  readonly found: Found<V> | undefined;
+  /** How the bytes begin that are there, whatever they are. */
+  readonly known: Uint8Array | undefined;
+}
+
+/** What became of asking for the right to load. */
+export interface Claim<V> {
+  /** What somebody else has loaded meanwhile. */
+  readonly found?: Found<V>;
+  /** Undefined when the load may not be written to L2. */
+  readonly lease?: Lease;
 }
 
 /** What L2 did so far; `waitingDeletes` is of now. */
@@ -24,69 +40,108 @@ export interface L2Stats {
   readonly failures: number;
   /** Operations that were not tried, as L2 was away. */
   readonly skipped: number;
+  /** Loads that waited for the load of another process. */
+  readonly leaseWaits: number;
   /** Deletes that wait for L2 to come back. */
   readonly waitingDeletes: number;
+}
+
+/** How L2 is used. */
+export interface L2Options {
+  /** What all keys of this cache and schema version begin with. */
+  readonly prefix: string;
+  readonly codec: Codec;
+  /** How much longer than its ttl a value is kept, to be served when a loader fails. */
+  readonly keepStaleMs: number;
+  /** How long a lease lasts, undefined for none. */
+  readonly leaseMs: number | undefined;
 }
 
 /** A value from another host's clock may seem to be from the future by this much. */
 const CLOCK_SKEW_MS = 10_000;
 
-/** The shared level: a tier behind its guard, with our keys, envelopes and queue of deletes. No method rejects. */
+const nothing = { found: undefined, known: undefined };
+
+/** The shared level: a tier behind its guard, with our keys, envelopes, leases and queue of deletes. */
 export class L2<V> {
   #hits = 0;
   #misses = 0;
   #foreign = 0;
-  readonly #prefix: string;
   readonly #tier: Tier;
-  readonly #codec: Codec;
+  readonly #options: L2Options;
   readonly #ticker: Ticker;
-  readonly #keepStaleMs: number;
   readonly #guard: Guard;
   readonly #reader: BatchReader;
   readonly #deletes: Deletes;
+  readonly #leases: Leases | undefined;
 
-  /**
-   * @param prefix what all keys of this cache and schema version begin with
-   * @param keepStaleMs how much longer than its ttl a value is kept, to be served when a loader fails
-   */
-  constructor(tier: Tier, prefix: string, codec: Codec, keepStaleMs: number, ticker: Ticker) {
-    this.#prefix = prefix;
+  constructor(tier: Tier, options: L2Options, ticker: Ticker) {
     this.#tier = tier;
-    this.#codec = codec;
+    this.#options = options;
     this.#ticker = ticker;
-    this.#keepStaleMs = keepStaleMs;
     this.#guard = new Guard(tier, ticker);
     this.#reader = new BatchReader(tier, this.#guard);
     this.#deletes = new Deletes(tier, this.#guard);
+    const { leaseMs } = options;
+    if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
   }
 
-  async read(key: string): Promise<Found<V> | undefined> {
+  /** Never rejects. */
+  async read(key: string): Promise<Sight<V>> {
     const name = this.#nameOf(key);
-    if (this.#deletes.has(name)) return undefined;
+    if (this.#deletes.has(name)) return nothing;
     const bytes = await this.#reader.read(name);
-    if (bytes === AWAY) return undefined;
+    if (bytes === AWAY) return nothing;
     const found = bytes && this.#open(bytes);
     if (found) this.#hits += 1;
     else this.#misses += 1;
-    return found;
+    return { found, known: bytes && headOf(bytes) };
+  }
+
+  /** Asks for the right to load, and waits while another process loads. Rejects only when `signal` aborts. */
+  async claim(key: string, known: Uint8Array | undefined, signal: AbortSignal): Promise<Claim<V>> {
+    const name = this.#nameOf(key);
+    if (!this.#leases || this.#deletes.has(name)) return {};
+    for (let head = known; ; ) {
+      const answer = await this.#leases.take(name, head, signal);
+      if (!answer) return {};
+      if (!(answer instanceof Uint8Array)) return { lease: answer };
+      const found = this.#open(answer);
+      if (found && this.#ticker.read() < found.life.expiresAt) return { found };
+      head = headOf(answer);
+    }
   }
 
   /** @throws NotCacheableError from the codec, whether or not L2 is there */
   encode(value: V): Uint8Array {
-    return this.#codec.encode(value);
+    return this.#options.codec.encode(value);
   }
 
-  /** Resolves false when it was not written. */
-  async write(key: string, payload: Uint8Array, ttlMs: number, loadMs: number): Promise<boolean> {
+  /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
+  async fill(
+    key: string,
+    payload: Uint8Array,
+    { ttlMs, tookMs }: { readonly ttlMs: number; readonly tookMs: number },
+    lease: Lease | undefined,
+  ): Promise<LeasedWrite> {
+    if (lease) return lease.write(this.#seal(payload, ttlMs, tookMs), this.#keepMs(ttlMs));
+    // Without the right to write, another process may have deleted the key since the load began.
+    if (this.#leases) return 'away';
+    return (await this.write(key, payload, ttlMs, tookMs)) ? 'stored' : 'away';
+  }
+
+  /** Writes whatever anybody loads. Never rejects; resolves false when it was not written. */
+  async write(key: string, payload: Uint8Array, ttlMs: number, tookMs: number): Promise<boolean> {
     const name = this.#nameOf(key);
     if (this.#deletes.has(name)) return false;
-    const bytes = seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs, payload });
-    const keepMs = ttlMs + this.#keepStaleMs;
-    const done = await this.#guard.run('write', () => this.#tier.write(name, bytes, keepMs));
+    const bytes = this.#seal(payload, ttlMs, tookMs);
+    const done = await this.#guard.run('write', () =>
+      this.#tier.write(name, bytes, this.#keepMs(ttlMs)),
+    );
     return done !== AWAY;
   }
 
-  /** Resolves false when the delete waits for L2 to come back. */
+  /** Resolves false when the delete waits for L2 to come back. @throws DeleteQueueFullError */
   delete(key: string): Promise<boolean> {
     return this.#deletes.delete(this.#nameOf(key));
   }
@@ -104,12 +159,21 @@ export class L2<V> {
       foreign: this.#foreign,
       failures: this.#guard.failures,
       skipped: this.#guard.skipped,
+      leaseWaits: this.#leases?.waits ?? 0,
       waitingDeletes: this.#deletes.size,
     };
   }
 
   #nameOf(key: string): string {
-    return `${this.#prefix}{${escapeKey(key)}}`;
+    return `${this.#options.prefix}{${escapeKey(key)}}`;
+  }
+
+  #keepMs(ttlMs: number): number {
+    return ttlMs + this.#options.keepStaleMs;
+  }
+
+  #seal(payload: Uint8Array, ttlMs: number, loadMs: number): Uint8Array {
+    return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs, payload });
   }
 
   #open(bytes: Uint8Array): Found<V> | undefined {
@@ -120,7 +184,7 @@ export class L2<V> {
       return undefined;
     }
     try {
-      const value = this.#codec.decode(envelope.payload) as V;
+      const value = this.#options.codec.decode(envelope.payload) as V;
       const createdAt = this.#ticker.read() - Math.max(0, ageMs);
       return { value, life: { createdAt, expiresAt: createdAt + envelope.ttlMs } };
     } catch {

@@ -174,7 +174,7 @@ test('a failing L2 is asked once, then left alone, then probed beside the caller
   expect(tier.calls.read - before).toBe(1);
   untilProbe();
   tier.hang();
-  tier.fail('write');
+  tier.fail('write', 'lease');
   expect(await cache.getOrSet('d', () => 'd')).toBe('d');
   expect(tier.calls.read - before).toBe(2);
   tier.heal();
@@ -201,9 +201,10 @@ test('a hanging L2 costs the first caller its deadline and the next ones nothing
 test('a write that L2 refuses fails no caller and stops no read', async () => {
   const [here, there] = [open(), open()];
   await here.set('a', 'value');
-  tier.fail('write');
+  tier.fail('write', 'lease');
   expect(await there.getOrSet('b', () => 'loaded')).toBe('loaded');
-  expect(there.stats().l2.failures).toBe(1);
+  expect(await there.set('b', 'set')).toEqual({ acknowledged: true });
+  expect(there.stats().l2.failures).toBe(2);
   expect(await there.get('a')).toBe('value');
 });
 

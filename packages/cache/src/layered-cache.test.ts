@@ -268,7 +268,15 @@ test('counts what it does', async () => {
   cache.peek('a');
   expect(cache.stats()).toEqual({
     l1: { hits: 2, misses: 1, entries: 1 },
-    l2: { hits: 0, misses: 0, foreign: 0, failures: 0, skipped: 0, waitingDeletes: 0 },
+    l2: {
+      hits: 0,
+      misses: 0,
+      foreign: 0,
+      failures: 0,
+      skipped: 0,
+      leaseWaits: 0,
+      waitingDeletes: 0,
+    },
     loads: 1,
     loadFailures: 0,
     abandonedLoads: 0,

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { checkDelay, checkInteger } from './check.ts';
-import type { Tier } from './tier.ts';
+import type { Tier, TierLeases } from './tier.ts';
 
 /** How `memoryTier` keeps its bytes. */
 export interface MemoryTierOptions {
@@ -9,6 +9,8 @@ export interface MemoryTierOptions {
   /** Default 50. */
   readonly timeoutMs?: number;
 }
+
+type Shelf<T extends object | string> = LRUCache<string, T>;
 
 /**
  * An L2 in the memory of this process, for development without a Redis and for tests: caches that
@@ -21,17 +23,51 @@ export function memoryTier(options: MemoryTierOptions = {}): Tier {
   const { maxEntries = 10_000, timeoutMs = 50 } = options;
   checkInteger('maxEntries', maxEntries, 1);
   checkDelay('timeoutMs', timeoutMs);
-  const entries = new LRUCache<string, Uint8Array>({ max: maxEntries, ttlResolution: 0 });
+  const values: Shelf<Uint8Array> = new LRUCache({ max: maxEntries, ttlResolution: 0 });
+  const tokens: Shelf<string> = new LRUCache({ max: maxEntries, ttlResolution: 0 });
   return {
     name: 'memory',
     timeoutMs,
     isReady: () => true,
-    read: async (keys) => keys.map((key) => entries.get(key)),
+    read: async (keys) => keys.map((key) => values.get(key)),
     write: async (key, bytes, ttlMs) => {
-      entries.set(key, bytes, { ttl: ttlMs });
+      tokens.delete(key);
+      values.set(key, bytes, { ttl: ttlMs });
     },
     delete: async (keys) => {
-      for (const key of keys) entries.delete(key);
+      for (const key of keys) {
+        tokens.delete(key);
+        values.delete(key);
+      }
+    },
+    leases: memoryLeases(values, tokens),
+  };
+}
+
+function memoryLeases(values: Shelf<Uint8Array>, tokens: Shelf<string>): TierLeases {
+  return {
+    async take(key, token, ms, known) {
+      const bytes = values.get(key);
+      if (bytes?.length && !(known && beginsWith(bytes, known))) return bytes;
+      if (tokens.get(key) !== undefined) return 'held';
+      tokens.set(key, token, { ttl: ms });
+      return 'taken';
+    },
+    async renew(key, token, ms) {
+      if (tokens.get(key) === token) tokens.set(key, token, { ttl: ms });
+    },
+    async write(key, token, bytes, ttlMs) {
+      if (tokens.get(key) !== token) return false;
+      tokens.delete(key);
+      values.set(key, bytes, { ttl: ttlMs });
+      return true;
+    },
+    async release(key, token) {
+      if (tokens.get(key) === token) tokens.delete(key);
     },
   };
+}
+
+function beginsWith(bytes: Uint8Array, known: Uint8Array): boolean {
+  return known.every((byte, i) => bytes[i] === byte);
 }

@@ -30,6 +30,14 @@ export interface CacheOptions {
     /** When callers stop waiting for a load, its `signal` aborts and its value is given up, in ms. Default 30,000. */
     readonly hardMs?: number;
   };
+  /**
+   * The right to load a key, taken in L2: one process of all loads it, the others wait for its value,
+   * and what was loaded before somebody deleted the key is not written after that. `ms` is how long
+   * it outlives a process that died, and how long the others wait before they load for themselves
+   * without writing; a process that lives renews it. Default `{ ms: 3000 }`. `false`: every process
+   * loads for itself, and an old load may overwrite a delete.
+   */
+  readonly lease?: { readonly ms: number } | false;
   /** How values become bytes in L2. Default `json()`. */
   readonly codec?: Codec;
   /** For tests. Default the system's clocks; with these a hit may be served up to 20 ms past its ttl. */
@@ -46,6 +54,7 @@ export interface ResolvedOptions {
   readonly l1TtlMs: number;
   readonly l2: Tier | undefined;
   readonly hardMs: number;
+  readonly leaseMs: number | undefined;
   readonly codec: Codec;
   readonly clock: Clock | undefined;
 }
@@ -57,7 +66,8 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   const { name, ttlMs, l2, clock } = options;
   const { maxEntries = 10_000, ttlMs: l1TtlMs = l2 ? L1_TTL_MS : ttlMs } = options.l1 ?? {};
   const { hardMs = 30_000 } = options.loadTimeout ?? {};
-  const { version = 1, staleIfErrorMs = 0, codec = json() } = options;
+  const { version = 1, staleIfErrorMs = 0, lease = { ms: 3000 }, codec = json() } = options;
+  const leaseMs = lease ? lease.ms : undefined;
   checkName(name);
   checkInteger('ttlMs', ttlMs, 1);
   checkInteger('version', version, 0);
@@ -65,10 +75,12 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkInteger('l1.maxEntries', maxEntries, 1);
   checkInteger('l1.ttlMs', l1TtlMs, 1);
   checkDelay('loadTimeout.hardMs', hardMs);
+  if (lease) checkDelay('lease.ms', leaseMs);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (l2 !== undefined) checkMethods('l2', l2, ['isReady', 'read', 'write', 'delete']);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'wall']);
-  return { name, ttlMs, version, staleIfErrorMs, maxEntries, l1TtlMs, l2, hardMs, codec, clock };
+  const own = { name, ttlMs, version, staleIfErrorMs, maxEntries, l1TtlMs };
+  return { ...own, l2, hardMs, leaseMs, codec, clock };
 }
 
 function checkName(name: unknown): void {

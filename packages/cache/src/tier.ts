@@ -15,8 +15,36 @@ export interface Tier {
   isReady(): boolean;
   /** The bytes under each key, in the order of the keys; undefined where there are none. */
   read(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Keeps the bytes for at least `ttlMs` unless it needs the room, and not much longer. */
+  /** Keeps the bytes for at least `ttlMs` unless it needs the room, and not much longer. Ends a lease on the key. */
   write(key: string, bytes: Uint8Array, ttlMs: number): Promise<void>;
-  /** Keys that do not exist are no error. */
+  /** Keys that do not exist are no error. Ends leases on the keys. */
   delete(keys: readonly string[]): Promise<void>;
+  /**
+   * The right to load a key, so that one process of all loads it. Without it each process loads for
+   * itself, and a load that began before another process deleted the key may be written after that.
+   */
+  readonly leases?: TierLeases;
+}
+
+/**
+ * At most one lease stands on a key. It ends with its time, when it is used or released, and when
+ * the key is written or deleted: what was loaded under it may then be older than that.
+ */
+export interface TierLeases {
+  /**
+   * Takes the lease for `ms`. Answers `held` when somebody else has it, and takes none when there
+   * are bytes under the key that do not begin with `known`: then these bytes are the answer.
+   */
+  take(
+    key: string,
+    token: string,
+    ms: number,
+    known: Uint8Array | undefined,
+  ): Promise<'taken' | 'held' | Uint8Array>;
+  /** Lets the lease last for `ms` from now, if it stands. */
+  renew(key: string, token: string, ms: number): Promise<void>;
+  /** Writes as `Tier.write` does and ends the lease; writes nothing and resolves false when it no longer stands. */
+  write(key: string, token: string, bytes: Uint8Array, ttlMs: number): Promise<boolean>;
+  /** Ends the lease, if it stands. */
+  release(key: string, token: string): Promise<void>;
 }

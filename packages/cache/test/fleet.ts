@@ -6,6 +6,10 @@ import type { Order, Report } from './worker.ts';
 /** A process with a cache of its own, on the given Redis. */
 export interface Member {
   order(order: Order): Promise<Report>;
+  /** How many loaders it has started. */
+  loads(): Promise<number>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -16,6 +20,11 @@ export async function startMember(redisUrl: string): Promise<Member> {
   await once(child, 'message');
   return {
     order: (order) => ask(child, order),
+    loads: async () => (await ask(child, { do: 'stats' })).loads,
+    async kill() {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.disconnect();
@@ -25,8 +34,10 @@ export async function startMember(redisUrl: string): Promise<Member> {
 }
 
 async function ask(child: ChildProcess, order: Order): Promise<Report> {
-  const answer = once(child, 'message');
+  const { promise, resolve, reject } = Promise.withResolvers<Report>();
+  const gone = () => reject(new Error('the process is gone'));
+  child.once('message', (report: Report) => resolve(report));
+  child.once('exit', gone);
   child.send(order);
-  const [report] = await answer;
-  return report as Report;
+  return promise.finally(() => child.off('exit', gone));
 }

@@ -18,7 +18,7 @@ describe.each([
   });
   afterAll(() => client.disconnect());
 
-  tierContract(test, () => redisTier({ client, timeoutMs: 1000 }));
+  tierContract(test, () => redisTier({ client, timeoutMs: 1000 }), { leases: true });
 
   test('a key that holds something else than a string has no value', async () => {
     await client.hset('contract:{hash}', 'field', 'value');

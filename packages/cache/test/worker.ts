@@ -6,7 +6,15 @@ import { Redis } from 'ioredis';
 
 /** What the parent asks for. */
 export type Order =
-  | { readonly do: 'load'; readonly key: string; readonly callers: number; readonly value: string }
+  | {
+      readonly do: 'load';
+      readonly key: string;
+      readonly callers: number;
+      readonly value: string;
+      /** Default 50. */
+      readonly takesMs?: number;
+    }
+  | { readonly do: 'stats' }
   | { readonly do: 'get' | 'delete'; readonly key: string }
   | { readonly do: 'set'; readonly key: string; readonly value: string };
 
@@ -33,13 +41,16 @@ async function carryOut(order: Order): Promise<Omit<Report, 'loads'>> {
     case 'set':
       return cache.set(order.key, order.value);
     case 'load':
-      return { value: await load(order.key, order.callers, order.value) };
+      return { value: await load(order) };
+    case 'stats':
+      return {};
   }
 }
 
-async function load(key: string, callers: number, value: string): Promise<string | undefined> {
+async function load(order: Extract<Order, { do: 'load' }>): Promise<string | undefined> {
+  const { key, callers, value, takesMs = 50 } = order;
   const slowly = async () => {
-    await sleep(50);
+    await sleep(takesMs);
     return value;
   };
   const values = await Promise.all(

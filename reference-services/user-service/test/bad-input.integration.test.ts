@@ -57,14 +57,14 @@ describe('a body', () => {
   test('that would reach for the prototype is refused', async () => {
     const json = '{"email":"a@b.example","name":"A","__proto__":{"version":9},"constructor":1}';
     const answer = await post({ json });
-    expectField(answer, '__proto__', 'is not known', '{"version":9}');
+    expectField(answer, '__proto__', 'is not known', 'an object');
     expectField(answer, 'constructor', 'is not known', 1);
   });
 
   test('with wrong types is refused, each field named with its value', async () => {
     const answer = await post({ json: { email: 5, name: ['Ann'] } });
     expectField(answer, 'email', 'must be of type string', 5);
-    expectField(answer, 'name', 'must be of type string', '["Ann"]');
+    expectField(answer, 'name', 'must be of type string', 'an array');
   });
 
   test.each([
@@ -83,6 +83,12 @@ describe('a body', () => {
     const answer = await post({ json: { ...ann, password: 'geheim', apiToken: 'geheim' } });
     expectField(answer, 'password', 'is not known', '***');
     expect(JSON.stringify(answer.body)).not.toContain('geheim');
+  });
+
+  test('that is nested thousands of times is refused like any other', async () => {
+    const json = `{"email":${'['.repeat(8_000)}${']'.repeat(8_000)},"name":"Ann"}`;
+    const answer = await post({ json });
+    expectField(answer, 'email', 'must be of type string', 'an array');
   });
 
   test('without any field changes nothing and is refused', async () => {
@@ -197,7 +203,7 @@ describe('a path or query', () => {
   test('with a parameter twice or an unknown one is refused', async () => {
     const answer = await running().service.get('/users?limit=1&limit=2&offset=3');
     expectField(answer, 'offset', 'is not known', '3');
-    expectField(answer, 'limit', 'must be given once', '["1","2"]');
+    expectField(answer, 'limit', 'must be given once', 'an array');
   });
 
   test('with a cursor that was tampered with is refused', async () => {

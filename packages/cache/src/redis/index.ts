@@ -1,5 +1,6 @@
 import { checkDelay, checkMethods } from '../check.ts';
-import type { Tier } from '../tier.ts';
+import type { Tier, TierLeases } from '../tier.ts';
+import * as scripts from './scripts.ts';
 
 /** What we need of a client: the `Redis` and `Cluster` of ioredis have it. */
 export interface RedisClient {
@@ -11,6 +12,7 @@ export interface RedisClient {
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
   set(key: string, value: Buffer, px: 'PX', milliseconds: number): Promise<unknown>;
   unlink(...keys: string[]): Promise<unknown>;
+  callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
@@ -29,7 +31,7 @@ export interface RedisTierOptions {
  * @throws TypeError or RangeError that names the option and its value
  */
 export function redisTier({ client, timeoutMs = 50 }: RedisTierOptions): Tier {
-  checkMethods('client', client, ['getBuffer', 'mgetBuffer', 'set', 'unlink', 'on']);
+  checkMethods('client', client, ['getBuffer', 'mgetBuffer', 'set', 'unlink', 'callBuffer', 'on']);
   checkDelay('timeoutMs', timeoutMs);
   hear(client);
   return {
@@ -41,13 +43,57 @@ export function redisTier({ client, timeoutMs = 50 }: RedisTierOptions): Tier {
       return values.map((value) => value ?? undefined);
     },
     async write(key, bytes, ttlMs) {
-      await client.set(key, toBuffer(bytes), 'PX', ttlMs);
+      // The lease first: whoever has it must not write after us.
+      const lease = client.unlink(leaseOf(key));
+      await Promise.all([lease, client.set(key, toBuffer(bytes), 'PX', ttlMs)]);
     },
     async delete(keys) {
-      if (!client.isCluster) await client.unlink(...keys);
-      else await Promise.all(keys.map((key) => client.unlink(key)));
+      if (client.isCluster) await Promise.all(keys.map((key) => client.unlink(key, leaseOf(key))));
+      else await client.unlink(...keys, ...keys.map(leaseOf));
+    },
+    leases: redisLeases(client),
+  };
+}
+
+function redisLeases(client: RedisClient): TierLeases {
+  return {
+    async take(key, token, ms, known) {
+      const args = [token, ms, known ? toBuffer(known) : ''];
+      const answer = await run(client, scripts.take, [key, leaseOf(key)], args);
+      if (answer instanceof Uint8Array) return answer;
+      return answer === 1 ? 'taken' : 'held';
+    },
+    async renew(key, token, ms) {
+      await run(client, scripts.renew, [leaseOf(key)], [token, ms]);
+    },
+    async write(key, token, bytes, ttlMs) {
+      const args = [token, toBuffer(bytes), ttlMs];
+      return (await run(client, scripts.write, [key, leaseOf(key)], args)) === 1;
+    },
+    async release(key, token) {
+      await run(client, scripts.release, [leaseOf(key)], [token]);
     },
   };
+}
+
+/** No name of a cache begins so; the braces in the key keep both in one slot of a Cluster. */
+function leaseOf(key: string): string {
+  return `~${key}`;
+}
+
+async function run(
+  client: RedisClient,
+  { lua, sha }: scripts.Script,
+  keys: readonly string[],
+  args: readonly (string | Buffer | number)[],
+): Promise<unknown> {
+  const rest = [keys.length, ...keys, ...args];
+  try {
+    return await client.callBuffer('EVALSHA', [sha, ...rest]);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+    return client.callBuffer('EVAL', [lua, ...rest]);
+  }
 }
 
 const heard = new WeakSet<RedisClient>();

@@ -1,9 +1,9 @@
-import type { Tier } from '../tier.ts';
+import type { Tier, TierLeases } from '../tier.ts';
 
 /** A tier that does what the one behind it does until it is told to fail. */
 export interface FaultyTier extends Tier {
   /** How often each operation was called, also in vain. */
-  readonly calls: { read: number; write: number; delete: number };
+  readonly calls: Record<Operation, number>;
   /** Every operation throws at once, or only the named ones. */
   fail(...operations: Operation[]): void;
   /** No operation answers before `heal`; then those that waited are carried out in order. */
@@ -16,11 +16,12 @@ export interface FaultyTier extends Tier {
   heal(): void;
 }
 
-type Operation = 'read' | 'write' | 'delete';
+/** `lease` stands for all that is done with leases. */
+type Operation = 'read' | 'write' | 'delete' | 'lease';
 
 /** Wraps a tier, e.g. `faultyTier(memoryTier())`. */
 export function faultyTier(tier: Tier): FaultyTier {
-  const calls = { read: 0, write: 0, delete: 0 };
+  const calls = { read: 0, write: 0, delete: 0, lease: 0 };
   let failing: readonly Operation[] = [];
   let gate = Promise.withResolvers<void>();
   let connected = true;
@@ -36,6 +37,13 @@ export function faultyTier(tier: Tier): FaultyTier {
     return answer;
   }
 
+  const faultyLeases = (leases: TierLeases): TierLeases => ({
+    take: (...args) => through('lease', () => leases.take(...args)),
+    renew: (...args) => through('lease', () => leases.renew(...args)),
+    write: (...args) => through('lease', () => leases.write(...args)),
+    release: (...args) => through('lease', () => leases.release(...args)),
+  });
+
   return {
     name: tier.name,
     timeoutMs: tier.timeoutMs,
@@ -44,8 +52,9 @@ export function faultyTier(tier: Tier): FaultyTier {
     read: (keys) => through('read', () => tier.read(keys)),
     write: (key, bytes, ttlMs) => through('write', () => tier.write(key, bytes, ttlMs)),
     delete: (keys) => through('delete', () => tier.delete(keys)),
+    ...(tier.leases && { leases: faultyLeases(tier.leases) }),
     fail(...operations) {
-      failing = operations.length > 0 ? operations : ['read', 'write', 'delete'];
+      failing = operations.length > 0 ? operations : ['read', 'write', 'delete', 'lease'];
     },
     hang() {
       gate = Promise.withResolvers();

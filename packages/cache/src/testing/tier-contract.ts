@@ -1,18 +1,34 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { Tier } from '../tier.ts';
+import type { Tier, TierLeases } from '../tier.ts';
 
 /** The `test` of vitest, jest or node:test. */
 export type TestFunction = (title: string, run: () => Promise<void>) => unknown;
+
+/** What a tier can do beyond what every tier must. */
+export interface TierCapabilities {
+  /** Whether it has `leases`. Default false. */
+  readonly leases?: boolean;
+}
 
 /**
  * What every tier must do, as tests: call it in a test file of yours.
  *
  * @param open gives the tier under test, connected; called once for each test
+ * @param capabilities must be the truth: a tier that can more than it says fails
  */
-export function tierContract(test: TestFunction, open: () => Tier | Promise<Tier>): void {
+export function tierContract(
+  test: TestFunction,
+  open: () => Tier | Promise<Tier>,
+  capabilities: TierCapabilities = {},
+): void {
   const contract = (title: string, run: (tier: Tier, key: string) => Promise<void>) =>
     test(title, async () => run(await open(), `contract:{${randomUUID()}}`));
+
+  if (capabilities.leases) leaseContract(test, open);
+  contract('can what it says it can', async (tier) => {
+    assert.equal(tier.leases !== undefined, capabilities.leases ?? false);
+  });
 
   contract('is ready once it is connected, and has a name and a deadline', async (tier) => {
     assert.equal(tier.isReady(), true);
@@ -101,6 +117,97 @@ export function tierContract(test: TestFunction, open: () => Tier | Promise<Tier
   );
 }
 
+function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): void {
+  const ms = 60_000;
+  const bytes = Uint8Array.of(1, 2, 3);
+  type Run = (leases: TierLeases, key: string, tier: Tier) => Promise<void>;
+  const contract = (title: string, run: Run) =>
+    test(title, async () => {
+      const tier = await open();
+      assert.ok(tier.leases, 'has no leases');
+      await run(tier.leases, `contract:{${randomUUID()}}`, tier);
+    });
+
+  contract('gives the lease on a key to one of many', async (leases, key) => {
+    const tokens = ['a', 'b', 'c', 'd'];
+    const answers = await Promise.all(
+      tokens.map((token) => leases.take(key, token, ms, undefined)),
+    );
+    assert.deepEqual(answers, ['taken', 'held', 'held', 'held']);
+  });
+
+  contract('writes under a lease, and ends it with that', async (leases, key, tier) => {
+    await leases.take(key, 'a', ms, undefined);
+    assert.equal(await leases.write(key, 'a', bytes, ms), true);
+    assert.deepEqual(await readPlain(tier, key), [1, 2, 3]);
+    assert.equal(await leases.write(key, 'a', Uint8Array.of(9), ms), false);
+    assert.deepEqual(await readPlain(tier, key), [1, 2, 3]);
+  });
+
+  contract(
+    'answers with the bytes that are there instead of a lease',
+    async (leases, key, tier) => {
+      await tier.write(key, bytes, ms);
+      const answer = await leases.take(key, 'a', ms, undefined);
+      assert.deepEqual([...answer], [1, 2, 3]);
+      assert.equal(await leases.write(key, 'a', bytes, ms), false);
+    },
+  );
+
+  contract('gives a lease where the bytes begin as known', async (leases, key, tier) => {
+    await tier.write(key, bytes, ms);
+    const other = await leases.take(key, 'a', ms, Uint8Array.of(1, 9));
+    assert.deepEqual([...other], [1, 2, 3]);
+    assert.equal(await leases.take(key, 'a', ms, Uint8Array.of(1, 2)), 'taken');
+  });
+
+  contract('takes an empty value for none', async (leases, key, tier) => {
+    await tier.write(key, new Uint8Array(0), ms);
+    assert.equal(await leases.take(key, 'a', ms, undefined), 'taken');
+  });
+
+  for (const [how, end] of [
+    ['a delete', (tier: Tier, key: string) => tier.delete([key])],
+    ['a write', (tier: Tier, key: string) => tier.write(key, Uint8Array.of(7), ms)],
+  ] as const) {
+    contract(
+      `${how} ends the lease: what was loaded under it is not written`,
+      async (leases, key, tier) => {
+        await leases.take(key, 'a', ms, undefined);
+        await end(tier, key);
+        const after = await readPlain(tier, key);
+        assert.equal(await leases.write(key, 'a', bytes, ms), false);
+        assert.deepEqual(await readPlain(tier, key), after);
+        await tier.delete([key]);
+        assert.equal(await leases.take(key, 'b', ms, undefined), 'taken');
+      },
+    );
+  }
+
+  contract('only who has the lease writes, renews or releases', async (leases, key, tier) => {
+    await leases.take(key, 'a', ms, undefined);
+    assert.equal(await leases.write(key, 'b', bytes, ms), false);
+    await leases.release(key, 'b');
+    await leases.renew(key, 'b', 1);
+    assert.equal(await leases.take(key, 'c', ms, undefined), 'held');
+    assert.equal(await readPlain(tier, key), undefined);
+    await leases.release(key, 'a');
+    assert.equal(await leases.take(key, 'c', ms, undefined), 'taken');
+  });
+
+  contract('a lease ends with its time, and renewing puts that off', async (leases, key) => {
+    const renewed = `${key}:renewed`;
+    await Promise.all([
+      leases.take(key, 'a', 60, undefined),
+      leases.take(renewed, 'a', 60, undefined),
+    ]);
+    await leases.renew(renewed, 'a', ms);
+    await until(async () => (await leases.take(key, 'b', ms, undefined)) === 'taken');
+    assert.equal(await leases.take(renewed, 'b', ms, undefined), 'held');
+    assert.equal(await leases.write(key, 'a', bytes, ms), false);
+  });
+}
+
 async function readPlain(tier: Tier, key: string): Promise<number[] | undefined> {
   const [bytes] = await tier.read([key]);
   return bytes && [...bytes];
@@ -109,7 +216,7 @@ async function readPlain(tier: Tier, key: string): Promise<number[] | undefined>
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const endsAt = performance.now() + 5000;
   while (!(await condition())) {
-    assert.ok(performance.now() < endsAt, 'the value outlived its ttl by 5 s');
+    assert.ok(performance.now() < endsAt, 'nothing happened within 5 s');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

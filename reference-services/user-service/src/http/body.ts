@@ -2,7 +2,7 @@ import express, { type RequestHandler } from 'express';
 import { ProblemError } from './problem.ts';
 
 /** The largest body that is read. */
-export const maxBodyBytes = 16 * 1024;
+const maxBodyBytes = 16 * 1024;
 
 const parse = express.json({
   limit: maxBodyBytes,

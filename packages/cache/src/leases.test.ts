@@ -1,0 +1,177 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { createCache } from './layered-cache.ts';
+import { memoryTier } from './memory-tier.ts';
+import type { CacheOptions } from './options.ts';
+import { faultyTier } from './testing/index.ts';
+
+const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
+const caches: AsyncDisposable[] = [];
+let run = 0;
+
+/** A cache as another process would have it: its own memory, the same L2. */
+function open(options: Partial<CacheOptions> = {}) {
+  const name = `leases-${run}`;
+  const cache = createCache<string>({ name, ttlMs: 60_000, l2: tier, ...options });
+  caches.push(cache);
+  return cache;
+}
+
+function slowLoad() {
+  const row = Promise.withResolvers<string>();
+  const load = vi.fn(() => row.promise);
+  const started = () => vi.waitFor(() => expect(load).toHaveBeenCalled());
+  return { ...row, load, started };
+}
+
+afterEach(async () => {
+  run += 1;
+  tier.heal();
+  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
+});
+
+test('one of all processes loads, the others wait and get its value', async () => {
+  const row = slowLoad();
+  const fleet = [open(), open(), open(), open()];
+  const calls = fleet.map((cache) => cache.getOrSet('a', row.load));
+  await row.started();
+  await vi.waitFor(() => {
+    const waits = fleet.map((cache) => cache.stats().l2.leaseWaits);
+    expect(waits.sort()).toEqual([0, 1, 1, 1]);
+  });
+  row.resolve('value');
+  expect(await Promise.all(calls)).toEqual(['value', 'value', 'value', 'value']);
+  expect(row.load).toHaveBeenCalledTimes(1);
+  for (const cache of fleet) expect(cache.peek('a')).toBe('value');
+});
+
+test.each([
+  ['deletes', (cache: ReturnType<typeof open>) => cache.delete('a'), undefined],
+  ['sets', (cache: ReturnType<typeof open>) => cache.set('a', 'new'), 'new'],
+])(
+  'a load is written nowhere when another process %s its key meanwhile',
+  async (_how, change, after) => {
+    const [here, there, third] = [open(), open(), open()];
+    const row = slowLoad();
+    const old = here.getOrSet('a', row.load);
+    await row.started();
+    await change(there);
+    row.resolve('old');
+    expect(await old).toBe('old');
+    expect(here.peek('a')).toBeUndefined();
+    expect(here.stats().fencedWrites).toBe(1);
+    expect(await third.get('a')).toBe(after);
+  },
+);
+
+test('without leases the same load overwrites the delete: this is what they prevent', async () => {
+  const [here, there, third] = [open({ lease: false }), open(), open()];
+  const row = slowLoad();
+  const old = here.getOrSet('a', row.load);
+  await row.started();
+  await there.delete('a');
+  row.resolve('old');
+  await old;
+  expect(await third.get('a')).toBe('old');
+});
+
+test('a loader that fails lets the next process load at once', async () => {
+  const [here, there] = [open(), open()];
+  const row = slowLoad();
+  const failing = here.getOrSet('a', row.load);
+  await row.started();
+  const waiting = there.getOrSet('a', () => 'from there');
+  row.reject(new Error('database is away'));
+  await expect(failing).rejects.toThrow('database is away');
+  expect(await waiting).toBe('from there');
+  expect(await open().get('a')).toBe('from there');
+});
+
+test.each([
+  ['is not to be stored', 'skip' as const, 'value'],
+  ['does not exist', 'absent' as const, undefined],
+  ['cannot be carried', 'refused' as const, 1n],
+])('a value that %s gives the lease back', async (_why, _how, value) => {
+  const [here, there] = [open(), open()];
+  await here
+    .getOrSet('a', ({ skip }) => {
+      if (value === 'value') skip();
+      return value as string;
+    })
+    .catch(() => undefined);
+  expect(await there.getOrSet('a', () => 'from there')).toBe('from there');
+  expect(there.stats().l2.leaseWaits).toBe(0);
+});
+
+test('a lease outlives a process that died by its time, then another one loads', async () => {
+  const there = open({ lease: { ms: 10_000 } });
+  const take = tier.leases?.take(`leases-${run}:v1:{a}`, 'of a dead process', 60, undefined);
+  expect(await take).toBe('taken');
+  expect(await there.getOrSet('a', () => 'from there')).toBe('from there');
+  expect(there.stats().l2.leaseWaits).toBe(1);
+  expect(await open().get('a')).toBe('from there');
+});
+
+test('who has waited for as long as a lease lasts loads for itself and writes nothing to L2', async () => {
+  const [here, there] = [open({ lease: { ms: 30 } }), open({ lease: { ms: 30 } })];
+  const row = slowLoad();
+  const long = here.getOrSet('a', row.load);
+  await row.started();
+  // `here` lives and renews its lease.
+  expect(await there.getOrSet('a', () => 'impatient')).toBe('impatient');
+  expect(await open().get('a')).toBeUndefined();
+  row.resolve('value');
+  expect(await long).toBe('value');
+  expect(await open().get('a')).toBe('value');
+});
+
+test('a value past its ttl that L2 keeps for failing loaders does not keep anyone from loading', async () => {
+  const options = { ttlMs: 20, staleIfErrorMs: 60_000 };
+  const [here, there] = [open(options), open(options)];
+  await here.set('a', 'old');
+  await vi.waitFor(async () => expect(await open(options).get('a')).toBeUndefined());
+  const row = slowLoad();
+  const calls = [here, there].map((cache) => cache.getOrSet('a', row.load));
+  await row.started();
+  row.resolve('new');
+  expect(await Promise.all(calls)).toEqual(['new', 'new']);
+  expect(row.load).toHaveBeenCalledTimes(1);
+});
+
+test('a caller who leaves while another process loads is let go, and nothing is loaded for him', async () => {
+  const [here, there] = [open(), open()];
+  const row = slowLoad();
+  const loading = here.getOrSet('a', row.load);
+  await row.started();
+  const controller = new AbortController();
+  const load = vi.fn(() => 'from there');
+  const waiting = there.getOrSet('a', load, { signal: controller.signal });
+  await vi.waitFor(() => expect(there.stats().l2.leaseWaits).toBe(1));
+  controller.abort('bye');
+  await expect(waiting).rejects.toBe('bye');
+  row.resolve('value');
+  await loading;
+  expect(load).not.toHaveBeenCalled();
+});
+
+test('a load during which L2 went away is kept in memory', async () => {
+  const cache = open();
+  const row = slowLoad();
+  const call = cache.getOrSet('a', row.load);
+  await row.started();
+  tier.disconnect();
+  row.resolve('value');
+  expect(await call).toBe('value');
+  expect(cache.peek('a')).toBe('value');
+});
+
+test('what was loaded while L2 was away is not written when it is back: nobody knows what was deleted', async () => {
+  const cache = open();
+  tier.disconnect();
+  const row = slowLoad();
+  const call = cache.getOrSet('a', row.load);
+  await row.started();
+  tier.heal();
+  row.resolve('value');
+  expect(await call).toBe('value');
+  expect(await open().get('a')).toBeUndefined();
+});
