@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cache, createCache } from '@shopgpt/cache';
 import { redisTier } from '@shopgpt/cache/redis';
-import {
-  type Proxy as FaultProxy,
-  startProxy,
-  startRedis,
-  startValkey,
-} from '@shopgpt/test-servers';
+import { type FaultProxy, startProxy, startRedis, startValkey } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
