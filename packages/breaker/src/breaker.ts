@@ -9,7 +9,13 @@ import {
   withoutStack,
 } from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
-import { Attempt, type CallContext, type CallOptions, Execution, type Work } from './execution.ts';
+import {
+  type CallContext,
+  type CallOptions,
+  Execution,
+  unlimited,
+  type Work,
+} from './execution.ts';
 import { Histogram } from './histogram.ts';
 import { type BreakerState, Machine, REFUSED, type Verdict } from './machine.ts';
 import {
@@ -38,6 +44,15 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
   return new Breaker(resolveOptions(options));
 }
 
+/** The value goes on as it is. */
+type Pass<T> = (value: Awaited<T>) => Awaited<T>;
+
+interface Settlers {
+  readonly generation: number;
+  readonly succeeded: Pass<unknown>;
+  readonly failed: (error: unknown) => never;
+}
+
 /** Holds nothing that needs closing: no timer, no connection. */
 export class Breaker {
   /** The breaker's name, as its errors and metrics show it. */
@@ -51,6 +66,7 @@ export class Breaker {
   readonly #latency: Histogram | undefined;
   /** Whether a success is just that: neither classified by the user nor measured. */
   readonly #plain: boolean;
+  #shared: Settlers;
   #isolations = 0;
 
   constructor(options: ResolvedBreakerOptions) {
@@ -65,6 +81,7 @@ export class Breaker {
       options.classify === standard.classify &&
       options.slowCallMs === standard.slowCallMs &&
       !options.measureLatency;
+    this.#shared = this.#createSettlers(0, 0);
     announce(this);
   }
 
@@ -100,19 +117,18 @@ export class Breaker {
    *
    * @throws BreakerOpenError, HalfOpenBusyError when refused; the signal's reason when it is aborted
    */
-  async execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
+  execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
     if (options) return this.#executeFor(fn, options);
-    const admittedAtMs = this.#clock.now();
-    const generation = this.#admit(admittedAtMs);
-    let value: Awaited<T>;
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) return Promise.reject(this.#refusal(nowMs));
+    this.#totals.admitted += 1;
+    const { succeeded, failed } = this.#settlers(generation, nowMs);
     try {
-      value = await fn(new Attempt(1, undefined));
+      return Promise.resolve(fn(unlimited)).then(succeeded as Pass<T>, failed);
     } catch (error) {
-      this.#failed(generation, admittedAtMs, error);
-      throw error;
+      return Promise.reject(error).catch(failed);
     }
-    this.#succeeded(generation, admittedAtMs, value);
-    return value;
   }
 
   /** The function with the breaker around it: `ctx` is added, the other arguments are the caller's. */
@@ -194,13 +210,6 @@ export class Breaker {
     }
   }
 
-  #admit(nowMs: number): number {
-    const generation = this.#machine.admit(nowMs);
-    if (generation === REFUSED) throw this.#refusal(nowMs);
-    this.#totals.admitted += 1;
-    return generation;
-  }
-
   #refusal(nowMs: number): Error {
     const state = this.#machine.look(nowMs);
     if (state.kind !== 'open') {
@@ -211,17 +220,38 @@ export class Breaker {
     return withoutStack(() => new BreakerOpenError(this.name, state.untilMs - nowMs));
   }
 
-  #succeeded(generation: number, admittedAtMs: number, value: unknown): void {
-    if (this.#plain && this.#machine.settleTimelessly(generation)) {
-      this.#totals.success += 1;
-    } else {
-      this.#settled(generation, admittedAtMs, this.#rules.classify({ ok: true, value }));
+  /**
+   * What is to be done when a call admitted in `generation` ends. Where the time of its admission
+   * does not matter, all calls of a generation share these two functions.
+   */
+  #settlers(generation: number, admittedAtMs: number): Settlers {
+    if (!this.#plain || !this.#machine.isTimeless(generation)) {
+      return this.#createSettlers(generation, admittedAtMs);
     }
+    if (this.#shared.generation !== generation) {
+      this.#shared = this.#createSettlers(generation, admittedAtMs);
+    }
+    return this.#shared;
   }
 
-  #failed(generation: number, admittedAtMs: number, error: unknown): void {
-    const verdict = isRefusal(error) ? 'excluded' : this.#rules.classify({ ok: false, error });
-    this.#settled(generation, admittedAtMs, verdict);
+  #createSettlers(generation: number, admittedAtMs: number): Settlers {
+    return {
+      generation,
+      succeeded: (value) => {
+        if (this.#plain && this.#machine.settleTimelessly(generation)) this.#totals.success += 1;
+        else {
+          const verdict = this.#rules.classify({ ok: true, value });
+          this.#settled(generation, admittedAtMs, verdict);
+        }
+        return value;
+      },
+      failed: (error) => {
+        const excluded = isRefusal(error);
+        const verdict = excluded ? 'excluded' : this.#rules.classify({ ok: false, error });
+        this.#settled(generation, admittedAtMs, verdict);
+        throw error;
+      },
+    };
   }
 
   #settled(generation: number, admittedAtMs: number, verdict: Verdict): void {

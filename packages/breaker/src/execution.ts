@@ -26,6 +26,19 @@ export interface CallOptions {
 /** What is protected. */
 export type Work<T> = (ctx: CallContext) => T;
 
+/**
+ * The context of a call that nothing can end early. All of them share it, so that it costs nothing;
+ * and each who asks for the signal gets his own, so that what he leaves on it does not add up.
+ */
+export const unlimited: CallContext = {
+  get signal(): AbortSignal {
+    return new AbortController().signal;
+  },
+  deadline: Number.POSITIVE_INFINITY,
+  attempt: 1,
+  remainingMs: () => Number.POSITIVE_INFINITY,
+};
+
 /** Makes its signal only for who asks: most calls never do, and a signal costs more than a call. */
 export class Attempt implements CallContext {
   readonly attempt: number;
