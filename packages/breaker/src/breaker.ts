@@ -1,21 +1,10 @@
 import { announce } from './announce.ts';
 import { type FullClock, fullClock } from './clock.ts';
 import type { Counts } from './counts.ts';
-import {
-  abandoned,
-  BreakerOpenError,
-  HalfOpenBusyError,
-  isRefusal,
-  withoutStack,
-} from './errors.ts';
+import { BreakerOpenError, HalfOpenBusyError, isRefusal, withoutStack } from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
-import {
-  type CallContext,
-  type CallOptions,
-  Execution,
-  unlimited,
-  type Work,
-} from './execution.ts';
+import { Execution } from './execution.ts';
+import type { Guard, Permit } from './guard.ts';
 import { Histogram } from './histogram.ts';
 import { type BreakerState, Machine, REFUSED, type Verdict } from './machine.ts';
 import {
@@ -27,6 +16,7 @@ import {
 import { Rules } from './rules.ts';
 import { type BreakerSnapshot, checkSnapshot } from './snapshot.ts';
 import { type BreakerStats, Totals } from './stats.ts';
+import { type CallContext, type CallOptions, unlimited, type Work } from './work.ts';
 
 /** Ends an isolation; also by `using`. */
 export interface Isolation extends Disposable {
@@ -47,14 +37,20 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
 /** The value goes on as it is. */
 type Pass<T> = (value: Awaited<T>) => Awaited<T>;
 
-interface Settlers {
+/** What is done when a call ends. */
+interface Settlers extends Permit {
   readonly generation: number;
   readonly succeeded: Pass<unknown>;
-  readonly failed: (error: unknown) => never;
+  readonly failed: (error: unknown) => void;
+  /** The same, and the error goes on as it is. */
+  readonly thrown: (error: unknown) => never;
 }
 
+/** A breaker keeps its own totals. */
+const ignored = { successes: 0, failures: 0, aborts: 0, deadlines: 0 };
+
 /** Holds nothing that needs closing: no timer, no connection. */
-export class Breaker {
+export class Breaker implements Guard {
   /** The breaker's name, as its errors and metrics show it. */
   readonly name: string;
   readonly #options: ResolvedBreakerOptions;
@@ -123,12 +119,26 @@ export class Breaker {
     const generation = this.#machine.admit(nowMs);
     if (generation === REFUSED) return Promise.reject(this.#refusal(nowMs));
     this.#totals.admitted += 1;
-    const { succeeded, failed } = this.#settlers(generation, nowMs);
+    const { succeeded, thrown } = this.#settlers(generation, nowMs);
     try {
-      return Promise.resolve(fn(unlimited)).then(succeeded as Pass<T>, failed);
+      return Promise.resolve(fn(unlimited)).then(succeeded as Pass<T>, thrown);
     } catch (error) {
-      return Promise.reject(error).catch(failed);
+      return Promise.reject(error).catch(thrown);
     }
+  }
+
+  /**
+   * The two steps of `execute` apart, for work that is no function to be called (gobreaker's
+   * two-step breaker): leave for one call, which must be told how the call has ended.
+   *
+   * @throws BreakerOpenError, HalfOpenBusyError when refused
+   */
+  admit(): Permit {
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) throw this.#refusal(nowMs);
+    this.#totals.admitted += 1;
+    return this.#settlers(generation, nowMs);
   }
 
   /** The function with the breaker around it: `ctx` is added, the other arguments are the caller's. */
@@ -197,17 +207,9 @@ export class Breaker {
     this.#machine.look(nowMs);
   }
 
-  async #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
-    const { deadline = Number.POSITIVE_INFINITY } = options;
-    const execution = new Execution(this.#clock, false, deadline, options);
-    try {
-      if (execution.ended) throw abandoned;
-      return await this.execute(() => execution.call(fn));
-    } catch (error) {
-      throw execution.ended ? execution.ended.reason : error;
-    } finally {
-      execution.close();
-    }
+  #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
+    const parts = { clock: this.#clock, breaker: this };
+    return new Execution(parts, ignored, fn, options).start() as Promise<Awaited<T>>;
   }
 
   #refusal(nowMs: number): Error {
@@ -235,6 +237,11 @@ export class Breaker {
   }
 
   #createSettlers(generation: number, admittedAtMs: number): Settlers {
+    const failed = (error: unknown) => {
+      const excluded = isRefusal(error);
+      const verdict = excluded ? 'excluded' : this.#rules.classify({ ok: false, error });
+      this.#settled(generation, admittedAtMs, verdict);
+    };
     return {
       generation,
       succeeded: (value) => {
@@ -245,10 +252,9 @@ export class Breaker {
         }
         return value;
       },
-      failed: (error) => {
-        const excluded = isRefusal(error);
-        const verdict = excluded ? 'excluded' : this.#rules.classify({ ok: false, error });
-        this.#settled(generation, admittedAtMs, verdict);
+      failed,
+      thrown: (error) => {
+        failed(error);
         throw error;
       },
     };
