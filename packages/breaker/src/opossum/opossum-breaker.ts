@@ -1,11 +1,12 @@
 import type CircuitBreaker from 'opossum';
 import { Alarms } from '../alarms.ts';
 import { type Breaker, createBreaker } from '../breaker.ts';
-import { type FullClock, fullClock, systemClock } from '../clock.ts';
+import { fullClock, systemClock } from '../clock.ts';
 import { Tally } from '../counts.ts';
 import { isRefusal, withoutStack } from '../errors.ts';
 import { Hooks, type StateChange } from '../events.ts';
 import { withRootCause } from '../fallback.ts';
+import type { Permit } from '../guard.ts';
 import type { Verdict } from '../machine.ts';
 import { type BreakerOptions, standard } from '../options.ts';
 import { CallSignal } from './call-signal.ts';
@@ -14,6 +15,7 @@ import { Memory } from './memory.ts';
 import { OpossumError, type OpossumErrorCode } from './opossum-error.ts';
 import { breakerOptions, type OpossumBreakerOptions } from './options.ts';
 import { Circuit } from './real-circuit.ts';
+import { StillClock } from './still-clock.ts';
 
 export type { OpossumBreakerOptions } from './options.ts';
 
@@ -21,6 +23,12 @@ export type { OpossumBreakerOptions } from './options.ts';
 type Ending<TR> =
   | { readonly ok: true; readonly verdict: Verdict; readonly value: TR }
   | { readonly ok: false; readonly verdict: Verdict; readonly error: unknown };
+
+/** A call whose action has been called. */
+interface Flight {
+  waiting: boolean;
+  timedOut: () => void;
+}
 
 /** opossum listens to these itself, so exporters find them in `eventNames()`. */
 const knownEvents = [
@@ -49,9 +57,9 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
 > {
   /** The breaker that decides; for its counts, `isolate`, `export` and `stats`. */
   readonly breaker: Breaker;
-  readonly #clock: FullClock;
+  readonly #clock: StillClock;
   readonly #status: LazyStatus;
-  readonly #timeouts: Alarms | undefined;
+  readonly #timeouts: Alarms<Flight> | undefined;
   readonly #hooks: Hooks;
   readonly #memory: Memory<TI, TR> | undefined;
   readonly #warmUntilMs: number;
@@ -71,17 +79,20 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     action: ((...args: TI) => Promise<TR>) | TR,
     options: OpossumBreakerOptions<TI> = {},
   ) {
-    const { state, allowWarmUp, clock = systemClock, ...rest } = options;
-    const status = new LazyStatus(options, fullClock(clock));
+    const { state, allowWarmUp, clock: given = systemClock, ...rest } = options;
+    const clock = new StillClock(fullClock(given));
+    const status = new LazyStatus(options, clock);
     // A copy: opossum writes into its options, and what they are shared with would share it.
     super(action, { ...rest, status });
     // opossum counts by listening to itself, and decides there too.
     this.removeAllListeners();
     const { timeout, cache, coalesce } = this.options;
-    this.#clock = fullClock(clock);
+    this.#clock = clock;
     this.#status = status;
     this.#hooks = new Hooks(this.name);
-    this.#timeouts = timeout ? new Alarms(this.#clock, timeout) : undefined;
+    this.#timeouts = timeout
+      ? new Alarms(this.#clock, timeout, (flight) => flight.timedOut())
+      : undefined;
     const remembers = cache || coalesce;
     this.#memory = remembers ? new Memory(this.options, this.#remembered) : undefined;
     const warm = allowWarmUp === true || state?.warmUp === true;
@@ -135,8 +146,16 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     if (this.isShutdown) {
       return Promise.reject(new OpossumError('The circuit has been shutdown.', 'ESHUTDOWN'));
     }
-    this.#status.count('fires', this.#clock.now());
-    this.#tell('fire', args);
+    this.#status.count('fires', this.#clock.still());
+    try {
+      this.#tell('fire', args);
+      return this.#call(context, args);
+    } finally {
+      this.#clock.go();
+    }
+  }
+
+  #call(context: unknown, args: TI): Promise<TR> {
     if (!this.enabled) return this.#run(context, args);
     if (!this.#memory) return this.#protect(context, args, '');
     const key = this.options.cacheGetKey(...args);
@@ -186,19 +205,28 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     return { state, status: this.stats };
   }
 
-  async #protect(context: unknown, args: TI, key: string): Promise<TR> {
-    let ending: Ending<TR>;
+  #protect(context: unknown, args: TI, key: string): Promise<TR> {
+    let permit: Permit;
     try {
-      ending = await this.breaker.execute(() => this.#attempt(context, args, key));
+      permit = this.breaker.admit();
     } catch (cause) {
-      const error = ourError('Breaker is open', 'EOPENBREAKER', { cause });
-      this.#status.count('rejects', this.#clock.now());
-      this.#tell('reject', error);
-      return this.#answerFor(error, args);
+      return this.#rejected(cause, args);
     }
-    if (ending.ok) return ending.value;
-    if (ending.verdict === 'success') throw ending.error;
-    return this.#answerFor(ending.error, args);
+    const { promise, resolve, reject } = Promise.withResolvers<TR>();
+    this.#attempt(context, args, key, (ending) => {
+      permit.succeeded(ending);
+      if (ending.ok) resolve(ending.value);
+      else if (ending.verdict === 'success') reject(ending.error);
+      else this.#answerFor(ending.error, args).then(resolve, reject);
+    });
+    return promise;
+  }
+
+  #rejected(cause: unknown, args: TI): Promise<TR> {
+    const error = ourError('Breaker is open', 'EOPENBREAKER', { cause });
+    this.#status.count('rejects', this.#clock.now());
+    this.#tell('reject', error);
+    return this.#answerFor(error, args);
   }
 
   async #answerFor(error: unknown, args: TI): Promise<TR> {
@@ -214,32 +242,37 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     }
   }
 
-  #attempt(context: unknown, args: TI, key: string): Promise<Ending<TR>> | Ending<TR> {
+  #attempt(context: unknown, args: TI, key: string, end: (ending: Ending<TR>) => void): void {
     const limited = this.options.capacity < Number.MAX_SAFE_INTEGER;
-    if (limited && !this.semaphore.test()) return this.#locked(key);
+    if (limited && !this.semaphore.test()) {
+      end(this.#locked(key));
+      return;
+    }
     const startedAtMs = this.#clock.now();
     const signal = new CallSignal(this.options.abortController);
-    const { promise, resolve } = Promise.withResolvers<Ending<TR>>();
-    let waiting = true;
-    const cancelTimeout = this.#timeouts?.set(() => {
-      waiting = false;
-      resolve(this.#timedOut(args, key, startedAtMs));
+    const flight: Flight = { waiting: true, timedOut: () => undefined };
+    flight.timedOut = () => {
+      flight.waiting = false;
+      end(this.#timedOut(args, key, startedAtMs));
       signal.abort();
-    });
-    const settle = (ending: () => Ending<TR>) => {
+    };
+    const cancelTimeout = this.#timeouts?.set(flight, startedAtMs);
+    this.#clock.go();
+    const settled = (ending: () => Ending<TR>) => {
       if (limited) this.semaphore.release();
-      if (!waiting) return;
+      if (!flight.waiting) return;
       cancelTimeout?.();
-      resolve(ending());
+      this.#clock.still();
+      end(ending());
+      this.#clock.go();
     };
     this.#calling = signal;
     const work = this.#run(context, signal.handedTo(args));
     this.#calling = undefined;
     work.then(
-      (value) => settle(() => this.#succeeded(value, key, startedAtMs)),
-      (error) => settle(() => this.#failed(error, args, key, startedAtMs, 'error')),
+      (value) => settled(() => this.#succeeded(value, key, startedAtMs)),
+      (error) => settled(() => this.#failed(error, args, key, startedAtMs, 'error')),
     );
-    return promise;
   }
 
   #run(context: unknown, args: TI): Promise<TR> {
@@ -345,6 +378,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     const { readyToTrip, ...resolved } = breakerOptions(options, this.name);
     return {
       ...resolved,
+      clock: this.#clock,
       readyToTrip: (counts) => !this.warmUp && readyToTrip(counts),
       classify: (outcome) => (outcome.ok ? (outcome.value as Ending<TR>).verdict : 'failure'),
     };
