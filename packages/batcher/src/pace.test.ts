@@ -66,7 +66,7 @@ describe('slots that become free together after a crowd', () => {
     clock.advance(4);
     await nextTurn();
     expect(backend.sent).toHaveLength(3);
-    expect(clock.timers).toBe(3);
+    expect(clock.timers).toBe(2);
     clock.advance(1);
     await nextTurn();
     expect(backend.sent[3]).toEqual([4, 5]);
