@@ -33,7 +33,7 @@ export class Fallback implements PolicyPart {
 }
 
 /** The error of a fallback, with what it was called for at the end of its chain of causes. */
-function withRootCause(failure: unknown, cause: unknown): unknown {
+export function withRootCause(failure: unknown, cause: unknown): unknown {
   let last = failure;
   for (let depth = 0; depth < 100 && last !== cause; depth += 1) {
     if (!(last instanceof Error) || (last.cause === undefined && !Object.isExtensible(last))) break;

@@ -2,7 +2,7 @@ import { startPostgres } from '@shopgpt/embedded-postgres';
 import { withoutPassword } from './config.ts';
 import type { Running } from './part.ts';
 import { withClient } from './postgres-client.ts';
-import { reasonOf, StartError } from './start-error.ts';
+import { orStartError, reasonOf, StartError } from './start-error.ts';
 
 const USER = 'shopgpt';
 const DATABASE = 'user_db';
@@ -60,10 +60,7 @@ async function createDatabase(url: string): Promise<void> {
 
 /** @throws StartError when the database that somebody named cannot be used */
 export async function requireDatabase(url: string): Promise<void> {
-  try {
-    await withClient(url, (client) => client.query('SELECT'));
-  } catch (cause) {
-    const message = `DATABASE_URL: ${withoutPassword(url)} cannot be used: ${reasonOf(cause)}`;
-    throw new StartError('ERR_HOUSE_DATABASE', message, { cause });
-  }
+  const what = `DATABASE_URL: ${withoutPassword(url)} cannot be used`;
+  const probe = withClient(url, (client) => client.query('SELECT'));
+  await orStartError('ERR_HOUSE_DATABASE', what, probe);
 }

@@ -1,10 +1,11 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import { postgresVersion } from '@shopgpt/embedded-postgres';
 import { Claim } from './claim.ts';
 import { type HouseConfig, withoutPassword } from './config.ts';
 import { startControlRoom } from './control-room/server.ts';
-import { userService } from './control-room/user-service.ts';
+import { type UserService, userService } from './control-room/user-service.ts';
 import { keptSecret, prepareDataDir } from './data-dir.ts';
 import { embeddedUrl, requireDatabase, startEmbeddedDatabase } from './database.ts';
 import type { Greeting } from './greeting.ts';
@@ -12,13 +13,15 @@ import { Part, type Running } from './part.ts';
 import { firstFreePort, requireFreePorts } from './ports.ts';
 import { seedUsers } from './seed/copy.ts';
 import { packageFolder, startService } from './service-process.ts';
-import { reasonOf } from './start-error.ts';
+import { orStartError, reasonOf } from './start-error.ts';
 
 type Say = (line: string) => void;
 
-const FIRST_DATABASE_PORT = 15_432;
+/** Each data folder has a port of its own, as a rule: houses that start together must not race for one. */
+const databasePortOf = (dataDir: string) => 15_432 + (crc32(dataDir) % 10_000);
 /** What a killed house left behind needs this long to notice and end. */
 const REMAINS_END_WITHIN_MS = 6000;
+const READY_WITHIN_MS = 10_000;
 const ELSEWHERE =
   '\n                because the data folder is closed to others, and PostgreSQL never runs as root';
 
@@ -49,9 +52,8 @@ export class House {
     const apiToken = keptSecret(dataDir, 'api-token');
     const service = await this.#startUserService(database.url, apiToken);
     const users = userService(localUrl(userServicePort), apiToken);
-    await users.untilReady(AbortSignal.any([this.#isStopping.signal, AbortSignal.timeout(10_000)]));
-    await this.#seed(database.url);
-    const examples = await users.examples();
+    await this.#seed(database.url, users);
+    const examples = await orStartError('ERR_HOUSE_SERVICE', 'Asking for users', users.examples());
 
     const controls = { users, service, database: database.part, examples };
     const controlRoom = await startControlRoom(housePort, controls);
@@ -99,7 +101,7 @@ export class House {
     const folder = path.join(dataDir, 'postgres');
     if (!existsSync(folder)) this.#say('Creating the database; only the first start does that.');
     const password = keptSecret(dataDir, 'database-password');
-    const options = { folder, port: await firstFreePort(FIRST_DATABASE_PORT), password };
+    const options = { folder, port: await firstFreePort(databasePortOf(dataDir)), password };
     const part = await this.#startPart('PostgreSQL', () => startEmbeddedDatabase(options));
     const place = realpathSync(folder);
     const why = path.dirname(place) === realpathSync(dataDir) ? '' : ELSEWHERE;
@@ -111,8 +113,8 @@ export class House {
     const name = 'user-service';
     const { userServicePort, redisUrl } = this.#config;
     const env = {
-      // Short, so that a visitor sees within seconds how an entry becomes too old.
-      CACHE_TTL_MS: '5000',
+      // Short, so that a visitor need not wait long to see an entry become too old.
+      CACHE_TTL_MS: '15000',
       ...process.env,
       HOST: '127.0.0.1',
       PORT: String(userServicePort),
@@ -125,8 +127,12 @@ export class House {
     return this.#startPart(name, (signal) => startService(options, signal));
   }
 
-  async #seed(databaseUrl: string): Promise<void> {
-    const added = await seedUsers(databaseUrl);
+  async #seed(databaseUrl: string, users: UserService): Promise<void> {
+    const limit = AbortSignal.any([this.#isStopping.signal, AbortSignal.timeout(READY_WITHIN_MS)]);
+    const what = 'user-service does not find its database ready';
+    await orStartError('ERR_HOUSE_SERVICE', what, users.untilReady(limit));
+    const seeding = seedUsers(databaseUrl);
+    const added = await orStartError('ERR_HOUSE_DATABASE', 'Adding the users', seeding);
     if (added > 0) this.#say(`Added ${added.toLocaleString('en')} users.`);
   }
 }

@@ -4,7 +4,7 @@ import { type HouseConfig, readConfig } from './config.ts';
 import { onEndRequest } from './end-request.ts';
 import { greetingText } from './greeting.ts';
 import { House } from './house.ts';
-import { StartError } from './start-error.ts';
+import { reasonOf, StartError } from './start-error.ts';
 
 /** What has not ended by then ends by itself once this process is gone. */
 const END_WITHIN_MS = 4500;
@@ -13,11 +13,14 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 // A reader that went away (`npm start | head`) is no reason to leave things running behind.
 process.stdout.on('error', () => undefined);
 
-/** What a reader can act on is said in words; a stack is for mistakes of ours. */
 function giveUp(error: unknown): never {
-  const text = error instanceof StartError ? error.message : (error as Error).stack;
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${isForReader(error) ? reasonOf(error) : (error as Error).stack}\n`);
   process.exit(1);
+}
+
+/** What a reader can act on, as what the system refuses, is said in words; a stack is for mistakes of ours. */
+function isForReader(error: unknown): boolean {
+  return error instanceof StartError || (error instanceof Error && 'syscall' in error);
 }
 
 function readOrGiveUp(): HouseConfig {

@@ -73,6 +73,7 @@ function listen(child: ChildProcess, { name, say }: ServiceOptions) {
     const { level, message, text } = readLogLine(line);
     if (message === 'listening') {
       isReady = true;
+      troubles.forEach(tell);
       resolve('ready');
     }
     if (level < WARNING || STACK_LINE.test(line)) return;

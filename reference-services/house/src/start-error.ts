@@ -22,3 +22,16 @@ export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   return error instanceof Error && error.message !== '' ? error.message : String(error);
 }
+
+/** Gives what the work gives; its failure becomes a sentence for the reader that begins with `what`. */
+export async function orStartError<T>(
+  code: StartErrorCode,
+  what: string,
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new StartError(code, `${what}: ${reasonOf(cause)}`, { cause });
+  }
+}

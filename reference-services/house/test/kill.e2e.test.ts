@@ -3,12 +3,16 @@ import { expect, test, vi } from 'vitest';
 import { HouseProcess, ownPlace } from './house-process.ts';
 import { processesOf } from './processes.ts';
 
-test('a house that was killed leaves nothing, and the next one may start at once', async () => {
+test('a house that was killed leaves nothing, and the next one waits for the last of it', async () => {
   const { folder, env } = await ownPlace();
   const killed = await new HouseProcess({ env }).ready();
+  const service = pidOf(folder, 'end-with-parent');
+  process.kill(service, 'SIGSTOP'); // it notices late
   await killed.kill('SIGKILL');
 
-  const next = await new HouseProcess({ env }).ready();
+  const next = new HouseProcess({ env });
+  setTimeout(() => process.kill(service, 'SIGCONT'), 1500);
+  await next.ready();
   expect(next.stdout).not.toContain('Added');
   await next.kill('SIGTERM');
   await vi.waitUntil(() => processesOf(folder).length === 0, { timeout: 5000 });
@@ -33,7 +37,10 @@ test('a house that is killed while it makes its database leaves nothing, and the
 test('Ctrl-C during the first start ends it within 5 s, and leaves nothing', async () => {
   const { folder, env } = await ownPlace();
   const house = new HouseProcess({ env });
-  await vi.waitUntil(() => house.stdout.includes('Creating the database'), { timeout: 20_000 });
+  await vi.waitUntil(() => processesOf(path.join(folder, 'data/postgres')).length > 0, {
+    timeout: 20_000,
+    interval: 5,
+  });
   const { how, tookMs } = await house.ctrlC();
   expect(how).toBe(0);
   expect(tookMs).toBeLessThan(5000);
@@ -63,6 +70,18 @@ test('a database that is killed is started again, and asked again', async () => 
   const url = `http://127.0.0.1:${env['USER_SERVICE_PORT']}/users?limit=1`;
   await vi.waitUntil(async () => (await fetch(url)).ok, { timeout: 20_000, interval: 100 });
   await house.ctrlC();
+  expect(processesOf(folder)).toEqual([]);
+});
+
+test('Ctrl-C ends a house whose database is switched off', async () => {
+  const { folder, env } = await ownPlace();
+  const house = await new HouseProcess({ env }).ready();
+  const url = `http://127.0.0.1:${env['HOUSE_PORT']}/api/database/stop`;
+  expect((await fetch(url, { method: 'POST' })).status).toBe(200);
+  expect(processesOf(path.join(folder, 'data/postgres'))).toEqual([]);
+  const { how, tookMs } = await house.ctrlC();
+  expect(how).toBe(0);
+  expect(tookMs).toBeLessThan(5000);
   expect(processesOf(folder)).toEqual([]);
 });
 

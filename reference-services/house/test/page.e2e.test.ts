@@ -16,7 +16,8 @@ const received: string[] = [];
 
 beforeAll(async () => {
   place = await makePlace();
-  house = await new HouseProcess({ env: place.env }).ready();
+  const env = { ...place.env, CACHE_TTL_MS: '2000' };
+  house = await new HouseProcess({ env }).ready();
 });
 afterAll(async () => {
   await house.ctrlC();

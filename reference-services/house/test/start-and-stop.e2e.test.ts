@@ -58,6 +58,7 @@ describe.each(cases)('npm start by $name', ({ who, isClosed }) => {
     expect(how).toBe(0);
     expect(tookMs).toBeLessThan(5000);
     expect(house.stderr).toBe('');
+    expect(house.stdout).toMatch(/\nEnding \.\.\.\nEverything has ended\.\n$/);
     expect(left()).toEqual([]);
     expect(existsSync(path.join(cluster(), 'postmaster.pid'))).toBe(false);
   });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDatabase, dropDatabase } from './support/database.ts';
 import { apiToken, runService, type Service, startService } from './support/service.ts';
 
-const postgres = useServer(startPostgres);
+const postgres = useServer(startPostgres, { own: true }); // one that asks for a password
 const patience = { timeout: 20_000, interval: 50 };
 const services: Service[] = [];
 let url = '';

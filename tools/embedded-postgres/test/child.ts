@@ -22,7 +22,8 @@ import { isOpenToAll } from '../src/identity.ts';
 import type { PostgresOptions } from '../src/index.ts';
 
 export const isRoot = process.getuid?.() === 0;
-export const nobody = { uid: 65534, gid: 65534 };
+/** As whom a child runs when it shall not be root: the user `daemon`, which is everywhere. */
+export const ordinary = isRoot ? { uid: 1, gid: 1 } : undefined;
 
 /** What a child says about its start. */
 interface Answer {

@@ -21,6 +21,14 @@ const start = (text: string, options: Partial<GuardedOptions> = {}) =>
   });
 const forever = 'while :; do sleep 0.05; done';
 
+/** A server that does something of its own on SIGTERM. */
+async function startTrapped(action: string, options: Partial<GuardedOptions> = {}) {
+  const text = `trap '${action}' TERM; echo up; ${forever}`;
+  const server = await start(text, { readyText: 'up', ...options });
+  expect(await server.isReady(20_000)).toBe(true);
+  return server;
+}
+
 describe('a server', () => {
   test('is reported with its own process id and its exit code', async () => {
     const server = await start('echo $$; exit 3');
@@ -62,10 +70,10 @@ describe('a server', () => {
 
 describe('stopping', () => {
   test('is kind when the server is', async () => {
-    const server = await start(`trap 'echo bye; exit 0' TERM; ${forever}`);
+    const server = await startTrapped('echo bye; exit 0');
     await server.stop();
     expect(await server.exited).toBe(0);
-    expect(server.output()).toBe('bye\n');
+    expect(server.output()).toBe('up\nbye\n');
   });
 
   test('falls to SIGKILL for a server that does not care, and for its children', async () => {
@@ -104,7 +112,7 @@ describe('the folder to remove', () => {
   });
 
   test('goes when the server had to be killed at its end', async () => {
-    const server = await start(`trap '' TERM; ${forever}`, { removeAtEnd: inside(), graceMs: 100 });
+    const server = await startTrapped('', { removeAtEnd: inside(), graceMs: 100 });
     await server.stop();
     expect(existsSync(inside())).toBe(false);
   });

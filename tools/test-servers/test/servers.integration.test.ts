@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rmdir } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rmdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
@@ -33,6 +33,14 @@ const kinds = [
   { name: 'Valkey', start: startValkey, connect: askRedis, version: /^9\./ },
   { name: 'PostgreSQL', start: startPostgres, connect: askPostgres, version: /^18\./ },
 ];
+
+/** As the common one: everybody may put files there, and remove his own. */
+async function ownTemporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'shopgpt-leftovers-'));
+  await chmod(folder, 0o1777);
+  vi.stubEnv('TMPDIR', folder);
+  return folder;
+}
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -91,9 +99,7 @@ describe.each(kinds)('$name', ({ name, start, connect, version }) => {
   test.each(['running', 'paused', 'killed'])(
     'leaves nothing when stopped while %s',
     async (state) => {
-      const folder = await mkdtemp(path.join(os.tmpdir(), 'shopgpt-leftovers-'));
-      await chmod(folder, 0o755);
-      vi.stubEnv('TMPDIR', folder);
+      const folder = await ownTemporaryFolder();
       const other = await start({ own: true });
       const { pid = 0 } = other;
       if (state === 'paused') await other.pause();
@@ -110,8 +116,11 @@ describe.each(kinds)('$name', ({ name, start, connect, version }) => {
   test.each(['running', 'paused'])(
     'ends when its parent is killed while it is %s',
     async (state) => {
+      const folder = await ownTemporaryFolder();
       const [pid = 0] = await startInKilledParent(name, state);
       await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+      await expect.poll(() => readdir(folder), { timeout: 10_000 }).toEqual([]);
+      await rmdir(folder);
     },
   );
 });

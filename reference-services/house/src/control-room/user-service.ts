@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Tier, tierOf } from './cache-status.ts';
 
 /** What came of asking for a user. */
-export interface Answer {
+interface Answer {
   /** HTTP status; 502 when the service itself did not answer. */
   readonly status: number;
   readonly tier: Tier;
