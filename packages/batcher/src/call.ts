@@ -1,5 +1,5 @@
 import type { Span } from '@opentelemetry/api';
-import type { Clock } from './clock.ts';
+import { type Clock, endOfTick } from './clock.ts';
 import type { BatchContext } from './options.ts';
 import { within } from './tracing.ts';
 
@@ -47,19 +47,14 @@ export interface TimeLimit {
  * that takes too long. What comes later is dropped.
  */
 export function callInTime<T>(call: () => T | PromiseLike<T>, limit: TimeLimit): Promise<T> {
-  const { timeoutMs, clock, onTimeout } = limit;
-  if (timeoutMs === Number.POSITIVE_INFINITY) return promiseOf(call);
+  if (limit.timeoutMs === Number.POSITIVE_INFINITY) return promiseOf(call);
+  const startedAtMs = limit.clock.now();
   return new Promise((resolve, reject) => {
     let isSettled = false;
-    const expire = () => {
-      if (!isSettled) reject(onTimeout());
-    };
-    // After a blocked event loop the timer is due before the answer, which may lie in the socket, is
-    // read: one more turn of the loop reads it.
-    const callOff = clock.after(timeoutMs, () => setImmediate(expire));
+    let callOff: (() => void) | undefined;
     const settle = () => {
       isSettled = true;
-      callOff();
+      callOff?.();
     };
     promiseOf(call).then(
       (value) => {
@@ -71,7 +66,24 @@ export function callInTime<T>(call: () => T | PromiseLike<T>, limit: TimeLimit):
         reject(error);
       },
     );
+    const expire = () => {
+      if (!isSettled) reject(limit.onTimeout());
+    };
+    // A timer is dear: one is set only for what this tick does not settle.
+    endOfTick(() => {
+      if (!isSettled) callOff = setAlarm(limit, startedAtMs, expire);
+    });
   });
+}
+
+function setAlarm({ clock, timeoutMs }: TimeLimit, startedAtMs: number, expire: () => void) {
+  const leftMs = startedAtMs + timeoutMs - clock.now();
+  // After a blocked event loop the alarm is due before the answer, which may lie in the socket, is
+  // read: one more turn of the loop reads it.
+  const afterOneTurn = () => void setImmediate(expire);
+  if (leftMs > 0) return clock.after(leftMs, afterOneTurn);
+  afterOneTurn();
+  return undefined;
 }
 
 function promiseOf<T>(call: () => T | PromiseLike<T>): Promise<T> {

@@ -48,7 +48,7 @@ export class Sender<Item, Result> {
     counters.batches += 1;
     counters.items += size;
     if (size > counters.largestBatch) counters.largestBatch = size;
-    counters.waitMs += this.#settings.clock.now() - batch.openedAtMs;
+    counters.waitMs += batch.leftAtMs - batch.openedAtMs;
   }
 
   /** Sends a batch or a part of it, and hands out what comes back. */

@@ -1,15 +1,10 @@
 import { announce } from './announce.ts';
 import { type FullClock, fullClock } from './clock.ts';
 import type { Counts } from './counts.ts';
-import {
-  abandoned,
-  BreakerOpenError,
-  HalfOpenBusyError,
-  isRefusal,
-  withoutStack,
-} from './errors.ts';
+import { BreakerOpenError, HalfOpenBusyError, isRefusal, withoutStack } from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
-import { Attempt, type CallContext, type CallOptions, Execution, type Work } from './execution.ts';
+import { Execution } from './execution.ts';
+import type { Guard, Permit } from './guard.ts';
 import { Histogram } from './histogram.ts';
 import { type BreakerState, Machine, REFUSED, type Verdict } from './machine.ts';
 import {
@@ -21,6 +16,7 @@ import {
 import { Rules } from './rules.ts';
 import { type BreakerSnapshot, checkSnapshot } from './snapshot.ts';
 import { type BreakerStats, Totals } from './stats.ts';
+import { type CallContext, type CallOptions, unlimited, type Work } from './work.ts';
 
 /** Ends an isolation; also by `using`. */
 export interface Isolation extends Disposable {
@@ -38,8 +34,23 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
   return new Breaker(resolveOptions(options));
 }
 
+/** The value goes on as it is. */
+type Pass<T> = (value: Awaited<T>) => Awaited<T>;
+
+/** What is done when a call ends. */
+interface Settlers extends Permit {
+  readonly generation: number;
+  readonly succeeded: Pass<unknown>;
+  readonly failed: (error: unknown) => void;
+  /** The same, and the error goes on as it is. */
+  readonly thrown: (error: unknown) => never;
+}
+
+/** A breaker keeps its own totals. */
+const ignored = { successes: 0, failures: 0, aborts: 0, deadlines: 0 };
+
 /** Holds nothing that needs closing: no timer, no connection. */
-export class Breaker {
+export class Breaker implements Guard {
   /** The breaker's name, as its errors and metrics show it. */
   readonly name: string;
   readonly #options: ResolvedBreakerOptions;
@@ -51,6 +62,7 @@ export class Breaker {
   readonly #latency: Histogram | undefined;
   /** Whether a success is just that: neither classified by the user nor measured. */
   readonly #plain: boolean;
+  #shared: Settlers;
   #isolations = 0;
 
   constructor(options: ResolvedBreakerOptions) {
@@ -65,6 +77,7 @@ export class Breaker {
       options.classify === standard.classify &&
       options.slowCallMs === standard.slowCallMs &&
       !options.measureLatency;
+    this.#shared = this.#createSettlers(0, 0);
     announce(this);
   }
 
@@ -100,19 +113,32 @@ export class Breaker {
    *
    * @throws BreakerOpenError, HalfOpenBusyError when refused; the signal's reason when it is aborted
    */
-  async execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
+  execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
     if (options) return this.#executeFor(fn, options);
-    const admittedAtMs = this.#clock.now();
-    const generation = this.#admit(admittedAtMs);
-    let value: Awaited<T>;
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) return Promise.reject(this.#refusal(nowMs));
+    this.#totals.admitted += 1;
+    const { succeeded, thrown } = this.#settlers(generation, nowMs);
     try {
-      value = await fn(new Attempt(1, undefined));
+      return Promise.resolve(fn(unlimited)).then(succeeded as Pass<T>, thrown);
     } catch (error) {
-      this.#failed(generation, admittedAtMs, error);
-      throw error;
+      return Promise.reject(error).catch(thrown);
     }
-    this.#succeeded(generation, admittedAtMs, value);
-    return value;
+  }
+
+  /**
+   * The two steps of `execute` apart, for work that is no function to be called (gobreaker's
+   * two-step breaker): leave for one call, which must be told how the call has ended.
+   *
+   * @throws BreakerOpenError, HalfOpenBusyError when refused
+   */
+  admit(): Permit {
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) throw this.#refusal(nowMs);
+    this.#totals.admitted += 1;
+    return this.#settlers(generation, nowMs);
   }
 
   /** The function with the breaker around it: `ctx` is added, the other arguments are the caller's. */
@@ -181,24 +207,9 @@ export class Breaker {
     this.#machine.look(nowMs);
   }
 
-  async #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
-    const { deadline = Number.POSITIVE_INFINITY } = options;
-    const execution = new Execution(this.#clock, false, deadline, options);
-    try {
-      if (execution.ended) throw abandoned;
-      return await this.execute(() => execution.call(fn));
-    } catch (error) {
-      throw execution.ended ? execution.ended.reason : error;
-    } finally {
-      execution.close();
-    }
-  }
-
-  #admit(nowMs: number): number {
-    const generation = this.#machine.admit(nowMs);
-    if (generation === REFUSED) throw this.#refusal(nowMs);
-    this.#totals.admitted += 1;
-    return generation;
+  #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
+    const parts = { clock: this.#clock, breaker: this };
+    return new Execution(parts, ignored, fn, options).start() as Promise<Awaited<T>>;
   }
 
   #refusal(nowMs: number): Error {
@@ -211,17 +222,42 @@ export class Breaker {
     return withoutStack(() => new BreakerOpenError(this.name, state.untilMs - nowMs));
   }
 
-  #succeeded(generation: number, admittedAtMs: number, value: unknown): void {
-    if (this.#plain && this.#machine.settleTimelessly(generation)) {
-      this.#totals.success += 1;
-    } else {
-      this.#settled(generation, admittedAtMs, this.#rules.classify({ ok: true, value }));
+  /**
+   * What is to be done when a call admitted in `generation` ends. Where the time of its admission
+   * does not matter, all calls of a generation share these two functions.
+   */
+  #settlers(generation: number, admittedAtMs: number): Settlers {
+    if (!this.#plain || !this.#machine.isTimeless(generation)) {
+      return this.#createSettlers(generation, admittedAtMs);
     }
+    if (this.#shared.generation !== generation) {
+      this.#shared = this.#createSettlers(generation, admittedAtMs);
+    }
+    return this.#shared;
   }
 
-  #failed(generation: number, admittedAtMs: number, error: unknown): void {
-    const verdict = isRefusal(error) ? 'excluded' : this.#rules.classify({ ok: false, error });
-    this.#settled(generation, admittedAtMs, verdict);
+  #createSettlers(generation: number, admittedAtMs: number): Settlers {
+    const failed = (error: unknown) => {
+      const excluded = isRefusal(error);
+      const verdict = excluded ? 'excluded' : this.#rules.classify({ ok: false, error });
+      this.#settled(generation, admittedAtMs, verdict);
+    };
+    return {
+      generation,
+      succeeded: (value) => {
+        if (this.#plain && this.#machine.settleTimelessly(generation)) this.#totals.success += 1;
+        else {
+          const verdict = this.#rules.classify({ ok: true, value });
+          this.#settled(generation, admittedAtMs, verdict);
+        }
+        return value;
+      },
+      failed,
+      thrown: (error) => {
+        failed(error);
+        throw error;
+      },
+    };
   }
 
   #settled(generation: number, admittedAtMs: number, verdict: Verdict): void {

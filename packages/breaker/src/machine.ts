@@ -101,11 +101,18 @@ export class Machine {
     if (state.kind === 'half-open') {
       if (tally.requests - tally.exclusions >= this.#options.maxRequests) return REFUSED;
       state.trials.push(nowMs);
+    } else if (state.rolling) {
+      const bucket = this.#bucketOf(state, nowMs);
+      if (bucket) bucket.requests += 1;
     }
     tally.requests += 1;
-    const bucket = this.#bucketOf(state, nowMs);
-    if (bucket) bucket.requests += 1;
     return state.generation;
+  }
+
+  /** Whether the time at which a call of this generation was admitted does not matter. */
+  isTimeless(generation: number): boolean {
+    const state = this.#state;
+    return state.kind === 'closed' && !state.rolling && state.generation === generation;
   }
 
   /**

@@ -39,9 +39,9 @@ describe('a policy', () => {
     const clock = createManualClock();
     const breaker = createBreaker({ clock });
     const guard = {
-      execute: <T>(fn: () => T) => {
+      admit: () => {
         order.push('breaker');
-        return breaker.execute(fn);
+        return breaker.admit();
       },
     };
     const policy = createPolicy({
@@ -99,7 +99,7 @@ describe('a policy', () => {
     [{ deadlineMs: 0 }, 'deadlineMs must be at least 1 ms, got 0'],
     [{ timeoutMs: -5 }, 'timeoutMs must be at least 1 ms, got -5'],
     [{ fallback: 7 }, 'fallback must be a function, got 7'],
-    [{ breaker: {} }, 'breaker.execute must be a function, got undefined'],
+    [{ breaker: {} }, 'breaker.admit must be a function, got undefined'],
     [{ clock: {} }, 'clock.now must be a function, got undefined'],
     [{ retry: { attempts: 0 } }, 'retry.attempts must be a positive integer, got 0'],
     [{ retry: { backoff: { baseMs: -1 } } }, 'retry.backoff.baseMs must be at least 0 ms, got -1'],

@@ -67,7 +67,7 @@ describe('retries', () => {
 
   test('when the connection breaks', async () => {
     answer = (request, response) => {
-      if (asked.length === 1) request.destroy();
+      if (asked.length === 1) request.socket.destroy();
       else response.end('hello');
     };
     expect(await (await create()(url)).text()).toBe('hello');

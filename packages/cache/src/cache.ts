@@ -1,6 +1,7 @@
 import type { Source } from './entry.ts';
 import type { L2Stats } from './l2.ts';
 import type { Loader } from './load.ts';
+import type { ManyLoader } from './many.ts';
 
 /** What L1 knows about a key. */
 export interface CacheEntry<V> {
@@ -38,11 +39,11 @@ export interface CacheStats {
   readonly loadFailures: number;
   /** Loads that nobody waits for and that still run now. */
   readonly abandonedLoads: number;
-  /** Callers that waited for somebody else's load or look into L2. */
+  /** Callers that waited for a load that somebody else had begun. */
   readonly sharedFlights: number;
   /** Values that were not stored, as the key was deleted or set while they were loaded. */
   readonly fencedWrites: number;
-  /** Loads that failed and were answered with a value past its ttl. */
+  /** Calls that were answered with a value past its ttl, as the load failed or was slow. */
   readonly staleServed: number;
 }
 
@@ -50,6 +51,12 @@ export interface CacheStats {
 export interface WaitOptions {
   /** Detaches this caller: the call rejects with its `reason`. A load stops when nobody waits for it. */
   readonly signal?: AbortSignal;
+}
+
+/** How a caller waits for many values. */
+export interface ManyOptions extends WaitOptions {
+  /** Told of each key that failed; the call then resolves with the others. */
+  readonly onError?: (key: string, error: unknown) => void;
 }
 
 /** How one value is stored. */
@@ -84,6 +91,20 @@ export interface Cache<V> {
     load: Loader<V, V | undefined>,
     options?: WaitOptions,
   ): Promise<V | undefined>;
+
+  /**
+   * The values of many keys, in their order; keys without a value are left out. One read of L2 for
+   * what L1 does not have, and one call of the loader for what L2 does not have and nobody else
+   * loads. Without a loader: what is fresh in L1 and L2.
+   *
+   * @throws CacheKeysError, an AggregateError with the `results` of the others, when keys failed and
+   * there is no `onError`; CacheClosedError; the reason of `signal`
+   */
+  getMany(
+    keys: Iterable<string>,
+    load?: ManyLoader<V>,
+    options?: ManyOptions,
+  ): Promise<Map<string, V>>;
 
   /**
    * Stores a value. A load that runs meanwhile stores nothing.

@@ -12,11 +12,16 @@ test('gives back what was put in', () => {
   expect(unseal(seal(letter))).toEqual(letter);
 });
 
+test('tells that there is no value from an empty one', () => {
+  expect(unseal(seal({ ...letter, payload: undefined }))?.payload).toBeUndefined();
+  expect(unseal(seal({ ...letter, payload: Buffer.alloc(0) }))?.payload).toHaveLength(0);
+});
+
 test('reads bytes that are no Buffer, also out of the middle of others', () => {
   const sealed = seal(letter);
   const around = new Uint8Array(sealed.length + 10);
   around.set(sealed, 7);
-  expect(unseal(around.subarray(7, 7 + sealed.length))?.payload.toString()).toBe('{}');
+  expect(unseal(around.subarray(7, 7 + sealed.length))?.payload?.toString()).toBe('{}');
 });
 
 test('rounds the time of a load and caps it at what its field holds', () => {
@@ -35,7 +40,7 @@ test('takes no text, no other version, no unknown flag, no nonsense and nothing 
     text: Buffer.from('{"id":1,"name":"somebody else wrote this"}'),
     magic: change(1, 0),
     version: change(2, 2),
-    flag: change(3, 1),
+    flag: change(3, 2),
     'cut off': Buffer.from(seal(letter)).subarray(0, 23),
     'endless creation': seal({ ...letter, createdAt: Number.POSITIVE_INFINITY }),
     'no ttl': seal({ ...letter, ttlMs: 0 }),

@@ -6,26 +6,29 @@ export interface Envelope {
   readonly ttlMs: number;
   /** How long the loader took, in ms. */
   readonly loadMs: number;
-  readonly payload: Uint8Array;
+  /** Undefined when the loader said that there is no value. */
+  readonly payload: Uint8Array | undefined;
 }
 
 // 0xF5 never occurs in UTF-8, so no text that somebody else wrote is taken for an envelope.
 const MAGIC = 0xf5ca;
 const VERSION = 1;
 
-/** magic (2), version (1), flags (1, none defined yet), createdAt (8), ttlMs (8), loadMs (4), then the payload */
+const IS_ABSENT = 1;
+
+/** magic (2), version (1), flags (1), createdAt (8), ttlMs (8), loadMs (4), then the payload */
 const HEADER_BYTES = 24;
 
 /** Puts a payload into an envelope. */
 export function seal({ createdAt, ttlMs, loadMs, payload }: Envelope): Uint8Array {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + (payload?.length ?? 0));
   bytes.writeUInt16BE(MAGIC, 0);
   bytes.writeUInt8(VERSION, 2);
-  bytes.writeUInt8(0, 3);
+  bytes.writeUInt8(payload ? 0 : IS_ABSENT, 3);
   bytes.writeDoubleBE(createdAt, 4);
   bytes.writeDoubleBE(ttlMs, 12);
   bytes.writeUInt32BE(Math.min(Math.round(loadMs), 0xffff_ffff), 20);
-  bytes.set(payload, HEADER_BYTES);
+  if (payload) bytes.set(payload, HEADER_BYTES);
   return bytes;
 }
 
@@ -37,8 +40,10 @@ export function unseal(bytes: Uint8Array): Envelope | undefined {
   }
   const createdAt = view.readDoubleBE(4);
   const ttlMs = view.readDoubleBE(12);
-  if (view[3] !== 0 || !Number.isFinite(createdAt) || !(ttlMs > 0)) return undefined;
-  return { createdAt, ttlMs, loadMs: view.readUInt32BE(20), payload: view.subarray(HEADER_BYTES) };
+  const flags = view.readUInt8(3);
+  if (flags > IS_ABSENT || !Number.isFinite(createdAt) || !(ttlMs > 0)) return undefined;
+  const payload = flags === IS_ABSENT ? undefined : view.subarray(HEADER_BYTES);
+  return { createdAt, ttlMs, loadMs: view.readUInt32BE(20), payload };
 }
 
 /** How bytes begin: enough to tell one envelope from another under the same key. */

@@ -4,6 +4,8 @@
  */
 export class Flight<T> {
   readonly result: Promise<T>;
+  /** The epoch of L1 when it began. */
+  readonly epoch: number;
   /** Something newer was said about the key meanwhile: callers get the value, nobody keeps it. */
   isFenced = false;
   #controller: AbortController | undefined;
@@ -11,7 +13,12 @@ export class Flight<T> {
   #waiting = 0;
 
   /** @param onEmpty called when the last caller has left: the flight must not be joined any more */
-  constructor(work: (flight: Flight<T>) => Promise<T>, onEmpty: (flight: Flight<T>) => void) {
+  constructor(
+    epoch: number,
+    work: (flight: Flight<T>) => Promise<T>,
+    onEmpty: (flight: Flight<T>) => void,
+  ) {
+    this.epoch = epoch;
     this.#onEmpty = () => onEmpty(this);
     // Not now: the work must find this flight in the map, also when it asks for its own key.
     this.result = Promise.resolve().then(() => work(this));
@@ -32,6 +39,7 @@ export class Flight<T> {
   }
 
   join(signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     this.#waiting += 1;
     // Who brings no signal stays until the end.
     return signal ? this.#joinUntil(signal) : this.result;

@@ -1,7 +1,9 @@
+export type { OnBusLoss } from './bus.ts';
 export type {
   Cache,
   CacheEntry,
   CacheStats,
+  ManyOptions,
   SetOptions,
   WaitOptions,
   WriteResult,
@@ -13,6 +15,7 @@ export {
   CacheClosedError,
   CacheError,
   type CacheErrorCode,
+  CacheKeysError,
   DeleteQueueFullError,
   LoadTimeoutError,
   NotCacheableError,
@@ -22,6 +25,7 @@ export {
 export type { L2Stats } from './l2.ts';
 export { createCache } from './layered-cache.ts';
 export type { LoadContext, Loader } from './load.ts';
+export type { LoadManyContext, ManyLoader } from './many.ts';
 export { type MemoryTierOptions, memoryTier } from './memory-tier.ts';
 export type { CacheOptions } from './options.ts';
-export type { Tier, TierLeases } from './tier.ts';
+export type { BusListener, Tier, TierBus, TierLeases } from './tier.ts';

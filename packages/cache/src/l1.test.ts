@@ -5,11 +5,19 @@ import { manualClock } from './testing/index.ts';
 
 function open(maxEntries = 100, ttlMs = 60_000) {
   const clock = manualClock();
-  const l1 = new L1<string>({ maxEntries, ttlMs, staleMs: 0 }, tickerOf(clock));
+  const l1 = new L1<string>(
+    { maxEntries, ttlMs, refreshAhead: 1, revalidateMs: 0, staleMs: 0 },
+    tickerOf(clock),
+  );
   const put = (key: string, lifeMs = 1000) =>
     l1.set(
       key,
-      l1.make(`${key}!`, { createdAt: clock.now(), expiresAt: clock.now() + lifeMs }, 'loader'),
+      l1.make(
+        `${key}!`,
+        { createdAt: clock.now(), expiresAt: clock.now() + lifeMs },
+        l1.epoch,
+        'loader',
+      ),
     );
   return { clock, l1, put };
 }
@@ -60,4 +68,14 @@ test('counts hits and misses', () => {
   l1.fresh('a');
   l1.fresh('b');
   expect(l1).toMatchObject({ hits: 2, misses: 1 });
+});
+
+test('serves nothing again that it was told to distrust, and keeps it for failing loaders', () => {
+  const { l1, put } = open();
+  put('a');
+  l1.distrust();
+  expect(l1.fresh('a')).toBeUndefined();
+  expect(l1.any('a')?.value).toBe('a!');
+  put('a');
+  expect(l1.fresh('a')?.value).toBe('a!');
 });

@@ -1,17 +1,20 @@
 import { BatchReader } from './batch-reader.ts';
+import { type Audience, Bus, type OnBusLoss } from './bus.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { Deletes } from './deletes.ts';
+import type { Life } from './entry.ts';
 import { headOf, seal, unseal } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
-import type { Life } from './l1.ts';
-import { type Lease, type LeasedWrite, Leases } from './leases.ts';
+
+import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
 import type { Tier } from './tier.ts';
 
 /** A value that L2 had. */
 export interface Found<V> {
-  readonly value: V;
+  /** Undefined when L2 knows that there is none. */
+  readonly value: V | undefined;
   readonly life: Life;
 }
 
@@ -42,9 +45,14 @@ export interface L2Stats {
   readonly skipped: number;
   /** Loads that waited for the load of another process. */
   readonly leaseWaits: number;
+  /** Times when messages of other processes began to be missed. */
+  readonly busLosses: number;
   /** Deletes that wait for L2 to come back. */
   readonly waitingDeletes: number;
 }
+
+/** Undefined when there is no value. */
+type Payload = Uint8Array | undefined;
 
 /** How L2 is used. */
 export interface L2Options {
@@ -55,6 +63,8 @@ export interface L2Options {
   readonly keepStaleMs: number;
   /** How long a lease lasts, undefined for none. */
   readonly leaseMs: number | undefined;
+  /** What happens to L1 when messages of other processes may be missed. */
+  readonly onBusLoss: OnBusLoss;
 }
 
 /** A value from another host's clock may seem to be from the future by this much. */
@@ -74,23 +84,25 @@ export class L2<V> {
   readonly #reader: BatchReader;
   readonly #deletes: Deletes;
   readonly #leases: Leases | undefined;
+  readonly #bus: Bus | undefined;
 
-  constructor(tier: Tier, options: L2Options, ticker: Ticker) {
+  /** @param audience who must know what other processes have changed */
+  constructor(tier: Tier, options: L2Options, ticker: Ticker, audience: Audience) {
     this.#tier = tier;
     this.#options = options;
     this.#ticker = ticker;
     this.#guard = new Guard(tier, ticker);
     this.#reader = new BatchReader(tier, this.#guard);
-    this.#deletes = new Deletes(tier, this.#guard);
-    const { leaseMs } = options;
+    this.#deletes = new Deletes(this.#guard, (keys) => this.#forget(keys));
+    const { leaseMs, prefix, onBusLoss } = options;
     if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
+    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
   }
 
   /** Never rejects. */
   async read(key: string): Promise<Sight<V>> {
-    const name = this.#nameOf(key);
-    if (this.#deletes.has(name)) return nothing;
-    const bytes = await this.#reader.read(name);
+    if (this.#deletes.has(key)) return nothing;
+    const bytes = await this.#reader.read(this.#nameOf(key));
     if (bytes === AWAY) return nothing;
     const found = bytes && this.#open(bytes);
     if (found) this.#hits += 1;
@@ -98,56 +110,64 @@ export class L2<V> {
     return { found, known: bytes && headOf(bytes) };
   }
 
-  /** Asks for the right to load, and waits while another process loads. Rejects only when `signal` aborts. */
-  async claim(key: string, known: Uint8Array | undefined, signal: AbortSignal): Promise<Claim<V>> {
-    const name = this.#nameOf(key);
-    if (!this.#leases || this.#deletes.has(name)) return {};
+  /**
+   * Asks for the right to load, and waits while another process loads. Rejects only when `signal` aborts.
+   *
+   * @param suffices whether what another process has loaded makes a load needless
+   */
+  async claim(
+    key: string,
+    known: Uint8Array | undefined,
+    suffices: (found: Found<V>) => boolean,
+    wait: WaitForOthers,
+  ): Promise<Claim<V>> {
+    if (!this.#leases || this.#deletes.has(key)) return {};
     for (let head = known; ; ) {
-      const answer = await this.#leases.take(name, head, signal);
+      const answer = await this.#leases.take(this.#nameOf(key), head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
       const found = this.#open(answer);
-      if (found && this.#ticker.read() < found.life.expiresAt) return { found };
+      if (found && suffices(found)) return { found };
       head = headOf(answer);
     }
   }
 
   /** @throws NotCacheableError from the codec, whether or not L2 is there */
-  encode(value: V): Uint8Array {
-    return this.#options.codec.encode(value);
+  encode(value: V | undefined): Payload {
+    return value === undefined ? undefined : this.#options.codec.encode(value);
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
   async fill(
     key: string,
-    payload: Uint8Array,
+    payload: Payload,
     { ttlMs, tookMs }: { readonly ttlMs: number; readonly tookMs: number },
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
     if (lease) return lease.write(this.#seal(payload, ttlMs, tookMs), this.#keepMs(ttlMs));
     // Without the right to write, another process may have deleted the key since the load began.
     if (this.#leases) return 'away';
-    return (await this.write(key, payload, ttlMs, tookMs)) ? 'stored' : 'away';
+    const done = await this.#write(key, this.#seal(payload, ttlMs, tookMs), ttlMs);
+    return done ? 'stored' : 'away';
   }
 
-  /** Writes whatever anybody loads. Never rejects; resolves false when it was not written. */
-  async write(key: string, payload: Uint8Array, ttlMs: number, tookMs: number): Promise<boolean> {
-    const name = this.#nameOf(key);
-    if (this.#deletes.has(name)) return false;
-    const bytes = this.#seal(payload, ttlMs, tookMs);
-    const done = await this.#guard.run('write', () =>
-      this.#tier.write(name, bytes, this.#keepMs(ttlMs)),
-    );
-    return done !== AWAY;
+  /**
+   * Writes whatever anybody loads, and tells the other processes. Never rejects; resolves false
+   * when it was not written or they could not be told.
+   */
+  async set(key: string, payload: Payload, ttlMs: number): Promise<boolean> {
+    const bytes = this.#seal(payload, ttlMs, 0);
+    return this.#write(key, bytes, ttlMs, () => this.#bus?.announce([key]));
   }
 
   /** Resolves false when the delete waits for L2 to come back. @throws DeleteQueueFullError */
   delete(key: string): Promise<boolean> {
-    return this.#deletes.delete(this.#nameOf(key));
+    return this.#deletes.delete(key);
   }
 
   /** Tries the deletes that wait a last time. */
   async close(): Promise<void> {
+    this.#bus?.close();
     this.#deletes.stop();
     await this.#deletes.replay();
   }
@@ -160,8 +180,28 @@ export class L2<V> {
       failures: this.#guard.failures,
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
+      busLosses: this.#bus?.losses ?? 0,
       waitingDeletes: this.#deletes.size,
     };
+  }
+
+  async #write(
+    key: string,
+    bytes: Uint8Array,
+    ttlMs: number,
+    announce?: () => Promise<void> | undefined,
+  ): Promise<boolean> {
+    if (this.#deletes.has(key)) return false;
+    const done = await this.#guard.run('write', () =>
+      Promise.all([this.#tier.write(this.#nameOf(key), bytes, this.#keepMs(ttlMs)), announce?.()]),
+    );
+    return done !== AWAY;
+  }
+
+  /** One after the other on the same connection, and done when both are: else both are done again. */
+  #forget(keys: readonly string[]): Promise<unknown> {
+    const names = keys.map((key) => this.#nameOf(key));
+    return Promise.all([this.#tier.delete(names), this.#bus?.announce(keys)]);
   }
 
   #nameOf(key: string): string {
@@ -172,7 +212,7 @@ export class L2<V> {
     return ttlMs + this.#options.keepStaleMs;
   }
 
-  #seal(payload: Uint8Array, ttlMs: number, loadMs: number): Uint8Array {
+  #seal(payload: Payload, ttlMs: number, loadMs: number): Uint8Array {
     return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs, payload });
   }
 
@@ -184,7 +224,8 @@ export class L2<V> {
       return undefined;
     }
     try {
-      const value = this.#options.codec.decode(envelope.payload) as V;
+      const { payload } = envelope;
+      const value = payload && (this.#options.codec.decode(payload) as V);
       const createdAt = this.#ticker.read() - Math.max(0, ageMs);
       return { value, life: { createdAt, expiresAt: createdAt + envelope.ttlMs } };
     } catch {

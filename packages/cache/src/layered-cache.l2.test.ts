@@ -8,7 +8,8 @@ import { faultyTier, manualClock } from './testing/index.ts';
 type Value = string | null | Date;
 
 const clock = manualClock();
-const tier = faultyTier(memoryTier({ timeoutMs: 50 }));
+const { bus: _, ...busless } = memoryTier({ timeoutMs: 50 });
+const tier = faultyTier(busless);
 const caches: AsyncDisposable[] = [];
 let run = 0;
 

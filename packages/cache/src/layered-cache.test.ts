@@ -136,6 +136,7 @@ test('a signal detaches its caller only', async () => {
   const row = Promise.withResolvers<User>();
   const controller = new AbortController();
   const left = cache.getOrSet('a', () => row.promise, { signal: controller.signal });
+  await vi.waitFor(() => expect(cache.stats().loads).toBe(1));
   const stayed = cache.getOrSet('a', broken);
   const reason = new Error('client went away');
   controller.abort(reason);
@@ -275,6 +276,7 @@ test('counts what it does', async () => {
       failures: 0,
       skipped: 0,
       leaseWaits: 0,
+      busLosses: 0,
       waitingDeletes: 0,
     },
     loads: 1,

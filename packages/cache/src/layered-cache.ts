@@ -1,8 +1,10 @@
 import { announce, type Component } from './announce.ts';
+import type { Audience } from './bus.ts';
 import type {
   Cache,
   CacheEntry,
   CacheStats,
+  ManyOptions,
   SetOptions,
   WaitOptions,
   WriteResult,
@@ -13,7 +15,8 @@ import { CacheClosedError } from './errors.ts';
 import { Fetcher } from './fetcher.ts';
 import { L1 } from './l1.ts';
 import { L2, type L2Stats } from './l2.ts';
-import { type Loader, Loads } from './load.ts';
+import { type LoadContext, type Loader, Loads } from './load.ts';
+import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 
 /**
@@ -32,6 +35,7 @@ const noL2: L2Stats = {
   failures: 0,
   skipped: 0,
   leaseWaits: 0,
+  busLosses: 0,
   waitingDeletes: 0,
 };
 
@@ -48,16 +52,18 @@ class LayeredCache<V> implements Cache<V> {
   #closing: Promise<void> | undefined;
 
   constructor(options: ResolvedOptions) {
-    const { name, ttlMs, staleIfErrorMs: staleMs } = options;
-    this.name = name;
-    this.#ttlMs = ttlMs;
+    this.name = options.name;
+    this.#ttlMs = options.ttlMs;
     this.#ticker = tickerOf(options.clock);
-    const { maxEntries, l1TtlMs } = options;
-    this.#l1 = new L1({ maxEntries, ttlMs: l1TtlMs, staleMs }, this.#ticker);
-    this.#l2 = openL2(options, this.#ticker);
-    this.#loads = new Loads(ttlMs, options.hardMs);
-    this.#fetcher = new Fetcher(this.#l1, this.#l2, this.#loads, this.#ticker);
-    this.#component = { kind: 'cache', name, stats: () => this.stats() };
+    this.#l1 = openL1(options, this.#ticker);
+    this.#l2 = openL2(options, this.#ticker, {
+      changed: (keys) => this.#drop(keys),
+      distrust: () => this.#l1.distrust(),
+    });
+    this.#loads = new Loads(options);
+    const parts = { l1: this.#l1, l2: this.#l2, loads: this.#loads, ticker: this.#ticker };
+    this.#fetcher = new Fetcher(parts, options);
+    this.#component = { kind: 'cache', name: this.name, stats: () => this.stats() };
     this.#retract = announce(this.#component);
   }
 
@@ -88,24 +94,39 @@ class LayeredCache<V> implements Cache<V> {
     return entry ? entry.value : this.#fetcher.find(key, options?.signal);
   }
 
+  async getMany(
+    keys: Iterable<string>,
+    load?: ManyLoader<V>,
+    options?: ManyOptions,
+  ): Promise<Map<string, V>> {
+    const signal = options?.signal;
+    this.#refuse(signal);
+    const wanted = new Set(keys);
+    const batch = load && new LoadBatch(wanted, load, this.#loads);
+    const calls = new Map<string, Promise<V | undefined>>();
+    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, signal));
+    const results = await gather(calls, options?.onError);
+    signal?.throwIfAborted();
+    return results;
+  }
+
   async set(key: string, value: V, options?: SetOptions): Promise<WriteResult> {
     this.#refuse();
     if (value === undefined) throw new TypeError('a value to set must not be undefined: delete it');
-    const ttlMs = options?.ttlMs ?? this.#ttlMs;
-    checkInteger('ttlMs', ttlMs, 1);
+    checkInteger('ttlMs', options?.ttlMs ?? this.#ttlMs, 1);
+    const ttlMs = this.#fetcher.jittered(options?.ttlMs ?? this.#ttlMs);
     const payload = this.#l2?.encode(value);
     this.#fetcher.fence(key);
-    this.#fetcher.keep(key, value, ttlMs);
+    this.#fetcher.keep(key, value, ttlMs, this.#l1.epoch);
     if (!this.#l2 || !payload) return { acknowledged: true };
-    if (await this.#l2.write(key, payload, ttlMs, 0)) return { acknowledged: true };
+    if (await this.#l2.set(key, payload, ttlMs)) return { acknowledged: true };
     // L2 may still have the older value, which nobody must see once it is back.
     return { acknowledged: await this.#l2.delete(key) };
   }
 
   async delete(key: string): Promise<WriteResult> {
     this.#refuse();
-    this.#fetcher.fence(key);
-    this.#l1.delete(key);
+    this.#drop([key]);
     return { acknowledged: this.#l2 ? await this.#l2.delete(key) : true };
   }
 
@@ -145,7 +166,32 @@ class LayeredCache<V> implements Cache<V> {
     options: WaitOptions | undefined,
   ): Promise<V | undefined> {
     this.#refuse(options?.signal);
-    return this.#fetcher.fetch(key, load, options?.signal);
+    return this.#fetcher.fetch(key, { load, signal: options?.signal });
+  }
+
+  /** Somebody has changed these, here or in another process. */
+  #drop(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#fetcher.fence(key);
+      this.#l1.delete(key);
+    }
+  }
+
+  async #oneOfMany(
+    key: string,
+    batch: LoadBatch<V> | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<V | undefined> {
+    try {
+      const entry = this.#l1.fresh(key);
+      if (entry) return entry.value;
+      if (!batch) return await this.#fetcher.find(key, signal);
+      const load = (context: LoadContext<V>) => batch.join(context);
+      const onWait = () => batch.settle(key);
+      return await this.#fetcher.fetch(key, { load, signal, onWait });
+    } finally {
+      batch?.settle(key);
+    }
   }
 
   #refuse(signal?: AbortSignal): void {
@@ -154,7 +200,7 @@ class LayeredCache<V> implements Cache<V> {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    await this.#fetcher.settle(timeoutMs, () => new CacheClosedError(this.name));
+    await this.#fetcher.settle(timeoutMs, new CacheClosedError(this.name));
     await this.#l2?.close();
     this.#l1.clear();
     this.#ticker.release();
@@ -162,9 +208,20 @@ class LayeredCache<V> implements Cache<V> {
   }
 }
 
-function openL2<V>(options: ResolvedOptions, ticker: Ticker): L2<V> | undefined {
-  const { l2, name, version, codec, staleIfErrorMs, leaseMs } = options;
+function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
+  const { maxEntries, l1TtlMs: ttlMs, refreshAhead } = options;
+  const { staleWhileRevalidateMs: revalidateMs, staleIfErrorMs: staleMs } = options;
+  return new L1({ maxEntries, ttlMs, refreshAhead, revalidateMs, staleMs }, ticker);
+}
+
+function openL2<V>(
+  options: ResolvedOptions,
+  ticker: Ticker,
+  audience: Audience,
+): L2<V> | undefined {
+  const { l2, name, version, codec, leaseMs, onBusLoss } = options;
   if (!l2) return undefined;
   const prefix = `${name}:v${version}:`;
-  return new L2(l2, { prefix, codec, keepStaleMs: staleIfErrorMs, leaseMs }, ticker);
+  const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
+  return new L2(l2, { prefix, codec, keepStaleMs, leaseMs, onBusLoss }, ticker, audience);
 }

@@ -4,7 +4,9 @@ import { memoryTier } from './memory-tier.ts';
 import type { CacheOptions } from './options.ts';
 import { faultyTier } from './testing/index.ts';
 
-const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
+// Without a bus, or it would prevent what leases are to prevent.
+const { bus: _, ...busless } = memoryTier({ timeoutMs: 1000 });
+const tier = faultyTier(busless);
 const caches: AsyncDisposable[] = [];
 let run = 0;
 
