@@ -1,18 +1,13 @@
 import { announce } from './announce.ts';
 import { type FullClock, fullClock } from './clock.ts';
 import type { Counts } from './counts.ts';
-import { BreakerOpenError, HalfOpenBusyError, isRefusal, withoutStack } from './errors.ts';
+import { BreakerOpenError, HalfOpenBusyError, withoutStack } from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
 import { Execution } from './execution.ts';
 import type { Guard, Permit } from './guard.ts';
-import { Histogram } from './histogram.ts';
-import { type BreakerState, Machine, REFUSED, type Verdict } from './machine.ts';
-import {
-  type BreakerOptions,
-  type ResolvedBreakerOptions,
-  resolveOptions,
-  standard,
-} from './options.ts';
+import { Ledger } from './ledger.ts';
+import { type BreakerState, Machine, REFUSED } from './machine.ts';
+import { type BreakerOptions, type ResolvedBreakerOptions, resolveOptions } from './options.ts';
 import { Rules } from './rules.ts';
 import { type BreakerSnapshot, checkSnapshot } from './snapshot.ts';
 import { type BreakerStats, Totals } from './stats.ts';
@@ -34,18 +29,6 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
   return new Breaker(resolveOptions(options));
 }
 
-/** The value goes on as it is. */
-type Pass<T> = (value: Awaited<T>) => Awaited<T>;
-
-/** What is done when a call ends. */
-interface Settlers extends Permit {
-  readonly generation: number;
-  readonly succeeded: Pass<unknown>;
-  readonly failed: (error: unknown) => void;
-  /** The same, and the error goes on as it is. */
-  readonly thrown: (error: unknown) => never;
-}
-
 /** A breaker keeps its own totals. */
 const ignored = { successes: 0, failures: 0, aborts: 0, deadlines: 0 };
 
@@ -53,31 +36,20 @@ const ignored = { successes: 0, failures: 0, aborts: 0, deadlines: 0 };
 export class Breaker implements Guard {
   /** The breaker's name, as its errors and metrics show it. */
   readonly name: string;
-  readonly #options: ResolvedBreakerOptions;
   readonly #clock: FullClock;
   readonly #machine: Machine;
   readonly #hooks: Hooks;
-  readonly #rules: Rules;
   readonly #totals = new Totals();
-  readonly #latency: Histogram | undefined;
-  /** Whether a success is just that: neither classified by the user nor measured. */
-  readonly #plain: boolean;
-  #shared: Settlers;
+  readonly #ledger: Ledger;
   #isolations = 0;
 
   constructor(options: ResolvedBreakerOptions) {
     this.name = options.name;
-    this.#options = options;
     this.#clock = fullClock(options.clock);
     this.#hooks = new Hooks(options.name);
-    this.#rules = new Rules(options, this.#hooks, this.#totals);
-    this.#machine = new Machine(options, this.#rules, this.#clock.now());
-    this.#latency = options.measureLatency ? new Histogram() : undefined;
-    this.#plain =
-      options.classify === standard.classify &&
-      options.slowCallMs === standard.slowCallMs &&
-      !options.measureLatency;
-    this.#shared = this.#createSettlers(0, 0);
+    const rules = new Rules(options, this.#hooks, this.#totals);
+    this.#machine = new Machine(options, rules, this.#clock.now());
+    this.#ledger = new Ledger(options, this.#clock, this.#machine, rules, this.#totals);
     announce(this);
   }
 
@@ -104,7 +76,7 @@ export class Breaker implements Guard {
   /** Numbers since the breaker was created; they only grow. */
   stats(): BreakerStats {
     const { state } = this;
-    const latency = this.#latency?.snapshot();
+    const latency = this.#ledger.latency?.snapshot();
     return this.#totals.snapshot(state, this.#isolations, this.#hooks.errors, latency);
   }
 
@@ -118,10 +90,9 @@ export class Breaker implements Guard {
     const nowMs = this.#clock.now();
     const generation = this.#machine.admit(nowMs);
     if (generation === REFUSED) return Promise.reject(this.#refusal(nowMs));
-    this.#totals.admitted += 1;
-    const { succeeded, thrown } = this.#settlers(generation, nowMs);
+    const { passed, thrown } = this.#ledger.open(generation, nowMs);
     try {
-      return Promise.resolve(fn(unlimited)).then(succeeded as Pass<T>, thrown);
+      return Promise.resolve(fn(unlimited)).then(passed, thrown) as Promise<Awaited<T>>;
     } catch (error) {
       return Promise.reject(error).catch(thrown);
     }
@@ -137,8 +108,7 @@ export class Breaker implements Guard {
     const nowMs = this.#clock.now();
     const generation = this.#machine.admit(nowMs);
     if (generation === REFUSED) throw this.#refusal(nowMs);
-    this.#totals.admitted += 1;
-    return this.#settlers(generation, nowMs);
+    return this.#ledger.open(generation, nowMs);
   }
 
   /** The function with the breaker around it: `ctx` is added, the other arguments are the caller's. */
@@ -220,53 +190,5 @@ export class Breaker implements Guard {
     }
     this.#totals.refusedOpen += 1;
     return withoutStack(() => new BreakerOpenError(this.name, state.untilMs - nowMs));
-  }
-
-  /**
-   * What is to be done when a call admitted in `generation` ends. Where the time of its admission
-   * does not matter, all calls of a generation share these two functions.
-   */
-  #settlers(generation: number, admittedAtMs: number): Settlers {
-    if (!this.#plain || !this.#machine.isTimeless(generation)) {
-      return this.#createSettlers(generation, admittedAtMs);
-    }
-    if (this.#shared.generation !== generation) {
-      this.#shared = this.#createSettlers(generation, admittedAtMs);
-    }
-    return this.#shared;
-  }
-
-  #createSettlers(generation: number, admittedAtMs: number): Settlers {
-    const failed = (error: unknown) => {
-      const excluded = isRefusal(error);
-      const verdict = excluded ? 'excluded' : this.#rules.classify({ ok: false, error });
-      this.#settled(generation, admittedAtMs, verdict);
-    };
-    return {
-      generation,
-      succeeded: (value) => {
-        if (this.#plain && this.#machine.settleTimelessly(generation)) this.#totals.success += 1;
-        else {
-          const verdict = this.#rules.classify({ ok: true, value });
-          this.#settled(generation, admittedAtMs, verdict);
-        }
-        return value;
-      },
-      failed,
-      thrown: (error) => {
-        failed(error);
-        throw error;
-      },
-    };
-  }
-
-  #settled(generation: number, admittedAtMs: number, verdict: Verdict): void {
-    const nowMs = this.#clock.now();
-    const tookMs = nowMs - admittedAtMs;
-    const slow = verdict !== 'excluded' && tookMs >= this.#options.slowCallMs;
-    this.#totals[verdict] += 1;
-    if (slow) this.#totals.slow += 1;
-    if (verdict !== 'excluded') this.#latency?.record(tookMs);
-    this.#machine.settle(generation, admittedAtMs, verdict, slow, nowMs);
   }
 }

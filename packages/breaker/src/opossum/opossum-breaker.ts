@@ -3,32 +3,21 @@ import { Alarms } from '../alarms.ts';
 import { type Breaker, createBreaker } from '../breaker.ts';
 import { fullClock, systemClock } from '../clock.ts';
 import { Tally } from '../counts.ts';
-import { isRefusal, withoutStack } from '../errors.ts';
 import { Hooks, type StateChange } from '../events.ts';
 import { withRootCause } from '../fallback.ts';
 import type { Permit } from '../guard.ts';
-import type { Verdict } from '../machine.ts';
 import { type BreakerOptions, standard } from '../options.ts';
 import { CallSignal } from './call-signal.ts';
+import { Firing, type Range } from './firing.ts';
+import { Journal } from './journal.ts';
 import { LazyStatus, type StatusProperty } from './lazy-status.ts';
 import { Memory } from './memory.ts';
-import { OpossumError, type OpossumErrorCode } from './opossum-error.ts';
+import { OpossumError, ourError } from './opossum-error.ts';
 import { breakerOptions, type OpossumBreakerOptions } from './options.ts';
 import { Circuit } from './real-circuit.ts';
 import { StillClock } from './still-clock.ts';
 
 export type { OpossumBreakerOptions } from './options.ts';
-
-/** How an action ended, as its circuit sees it. */
-type Ending<TR> =
-  | { readonly ok: true; readonly verdict: Verdict; readonly value: TR }
-  | { readonly ok: false; readonly verdict: Verdict; readonly error: unknown };
-
-/** A call whose action has been called. */
-interface Flight {
-  waiting: boolean;
-  timedOut: () => void;
-}
 
 /** opossum listens to these itself, so exporters find them in `eventNames()`. */
 const knownEvents = [
@@ -59,9 +48,9 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   readonly breaker: Breaker;
   readonly #clock: StillClock;
   readonly #status: LazyStatus;
-  readonly #timeouts: Alarms<Flight> | undefined;
-  readonly #hooks: Hooks;
+  readonly #journal: Journal;
   readonly #memory: Memory<TI, TR> | undefined;
+  readonly #range: Range<TI, TR>;
   readonly #warmUntilMs: number;
   readonly #maxRequests: number;
   readonly #health: (() => void)[] = [];
@@ -89,12 +78,25 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     const { timeout, cache, coalesce } = this.options;
     this.#clock = clock;
     this.#status = status;
-    this.#hooks = new Hooks(this.name);
-    this.#timeouts = timeout
-      ? new Alarms(this.#clock, timeout, (flight) => flight.timedOut())
-      : undefined;
-    const remembers = cache || coalesce;
-    this.#memory = remembers ? new Memory(this.options, this.#remembered) : undefined;
+    const hooks = new Hooks(this.name);
+    const journal = new Journal(this, status, hooks);
+    this.#journal = journal;
+    const remembered = (property: StatusProperty, event: string) => {
+      status.increment(property);
+      journal.tell(event);
+    };
+    this.#memory = cache || coalesce ? new Memory(this.options, remembered) : undefined;
+    this.#range = {
+      options: this.options,
+      semaphore: this.semaphore,
+      clock,
+      timeouts: timeout ? new Alarms(clock, timeout, (firing) => firing.timedOut()) : undefined,
+      journal,
+      hooks,
+      memory: this.#memory,
+      run: (signal, context, args) => this.#run(signal, context, args),
+      answerFor: (error, args) => this.#answerFor(error, args),
+    };
     const warm = allowWarmUp === true || state?.warmUp === true;
     this.#warmUntilMs = warm ? this.#clock.now() + this.options.rollingCountTimeout : 0;
     this.breaker = createBreaker(this.#breakerOptions(options));
@@ -146,9 +148,9 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     if (this.isShutdown) {
       return Promise.reject(new OpossumError('The circuit has been shutdown.', 'ESHUTDOWN'));
     }
-    this.#status.count('fires', this.#clock.still());
+    this.#journal.count('fires', this.#clock.still());
     try {
-      this.#tell('fire', args);
+      this.#journal.tell('fire', args);
       return this.#call(context, args);
     } finally {
       this.#clock.go();
@@ -156,7 +158,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   }
 
   #call(context: unknown, args: TI): Promise<TR> {
-    if (!this.enabled) return this.#run(context, args);
+    if (!this.enabled) return this.#run(new CallSignal(undefined), context, args);
     if (!this.#memory) return this.#protect(context, args, '');
     const key = this.options.cacheGetKey(...args);
     const known = this.#memory.recall(key);
@@ -186,7 +188,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
         await func.apply(this);
       } catch (error) {
         if (this.isShutdown) return;
-        this.#tell('healthCheckFailed', error);
+        this.#journal.tell('healthCheckFailed', error);
         this.open();
       }
     };
@@ -212,20 +214,13 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     } catch (cause) {
       return this.#rejected(cause, args);
     }
-    const { promise, resolve, reject } = Promise.withResolvers<TR>();
-    this.#attempt(context, args, key, (ending) => {
-      permit.succeeded(ending);
-      if (ending.ok) resolve(ending.value);
-      else if (ending.verdict === 'success') reject(ending.error);
-      else this.#answerFor(ending.error, args).then(resolve, reject);
-    });
-    return promise;
+    return new Firing(this.#range, permit, args, key).start(context);
   }
 
   #rejected(cause: unknown, args: TI): Promise<TR> {
     const error = ourError('Breaker is open', 'EOPENBREAKER', { cause });
-    this.#status.count('rejects', this.#clock.now());
-    this.#tell('reject', error);
+    this.#journal.count('rejects', this.#clock.now());
+    this.#journal.tell('reject', error);
     return this.#answerFor(error, args);
   }
 
@@ -234,112 +229,37 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     if (!fallback) throw error;
     try {
       const result = fallback(...args, error);
-      this.#status.count('fallbacks', this.#clock.now());
-      this.#tell('fallback', result, error);
+      this.#journal.count('fallbacks', this.#clock.now());
+      this.#journal.tell('fallback', result, error);
       return (await result) as TR;
     } catch (failure) {
       throw withRootCause(failure, error);
     }
   }
 
-  #attempt(context: unknown, args: TI, key: string, end: (ending: Ending<TR>) => void): void {
-    const limited = this.options.capacity < Number.MAX_SAFE_INTEGER;
-    if (limited && !this.semaphore.test()) {
-      end(this.#locked(key));
-      return;
-    }
-    const startedAtMs = this.#clock.now();
-    const signal = new CallSignal(this.options.abortController);
-    const flight: Flight = { waiting: true, timedOut: () => undefined };
-    flight.timedOut = () => {
-      flight.waiting = false;
-      end(this.#timedOut(args, key, startedAtMs));
-      signal.abort();
-    };
-    const cancelTimeout = this.#timeouts?.set(flight, startedAtMs);
-    this.#clock.go();
-    const settled = (ending: () => Ending<TR>) => {
-      if (limited) this.semaphore.release();
-      if (!flight.waiting) return;
-      cancelTimeout?.();
-      this.#clock.still();
-      end(ending());
-      this.#clock.go();
-    };
+  #run(signal: CallSignal, context: unknown, args: TI): Promise<TR> {
     this.#calling = signal;
-    const work = this.#run(context, signal.handedTo(args));
-    this.#calling = undefined;
-    work.then(
-      (value) => settled(() => this.#succeeded(value, key, startedAtMs)),
-      (error) => settled(() => this.#failed(error, args, key, startedAtMs, 'error')),
-    );
-  }
-
-  #run(context: unknown, args: TI): Promise<TR> {
     try {
       return Promise.resolve(this.action.apply(context, args));
     } catch (error) {
       return Promise.reject(error);
+    } finally {
+      this.#calling = undefined;
     }
-  }
-
-  #succeeded(value: TR, key: string, startedAtMs: number): Ending<TR> {
-    const nowMs = this.#clock.now();
-    this.#status.count('successes', nowMs, nowMs - startedAtMs);
-    this.#tell('success', value, nowMs - startedAtMs);
-    this.#memory?.ended(key, 'success', value);
-    return { ok: true, verdict: 'success', value };
-  }
-
-  #failed(
-    error: unknown,
-    args: TI,
-    key: string,
-    startedAtMs: number,
-    how: 'error' | 'timeout',
-  ): Ending<TR> {
-    const nowMs = this.#clock.now();
-    const tookMs = nowMs - startedAtMs;
-    this.#memory?.ended(key, how);
-    if (isRefusal(error)) return { ok: false, verdict: 'excluded', error };
-    const { errorFilter } = this.options;
-    const filtered = this.#hooks.run('errorFilter', false, () => errorFilter(error, ...args));
-    this.#status.count(filtered ? 'successes' : 'failures', nowMs, tookMs);
-    if (filtered) this.#tell('success', error, tookMs);
-    else this.#tell('failure', error, tookMs, args);
-    return { ok: false, verdict: filtered ? 'success' : 'failure', error };
-  }
-
-  #timedOut(args: TI, key: string, startedAtMs: number): Ending<TR> {
-    const { timeout } = this.options;
-    const error = ourError(`Timed out after ${timeout}ms`, 'ETIMEDOUT');
-    const nowMs = this.#clock.now();
-    this.#status.count('timeouts', nowMs, nowMs - startedAtMs);
-    this.#tell('timeout', error, nowMs - startedAtMs, args);
-    return this.#failed(error, args, key, startedAtMs, 'timeout');
-  }
-
-  /** Never a failure of the dependency: the call did not reach it. */
-  #locked(key: string): Ending<TR> {
-    const error = ourError('Semaphore locked', 'ESEMLOCKED');
-    this.#status.count('semaphoreRejections', this.#clock.now());
-    this.#tell('semaphoreLocked', error, 0);
-    this.#memory?.forget(key);
-    return { ok: false, verdict: 'excluded', error };
   }
 
   #changed({ to }: StateChange): void {
     if (to === 'open') {
       this.#status.open();
-      this.#tell('open');
+      this.#journal.tell('open');
       this.#watchForHalfOpen();
       return;
     }
     this.#renewAbortController();
-    if (to === 'half-open') this.#tell('halfOpen', this.options.resetTimeout);
+    if (to === 'half-open') this.#journal.tell('halfOpen', this.options.resetTimeout);
     else {
       this.#status.close();
-      this.#tell('close');
+      this.#journal.tell('close');
     }
   }
 
@@ -380,23 +300,6 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
       ...resolved,
       clock: this.#clock,
       readyToTrip: (counts) => !this.warmUp && readyToTrip(counts),
-      classify: (outcome) => (outcome.ok ? (outcome.value as Ending<TR>).verdict : 'failure'),
     };
   }
-
-  readonly #remembered = (property: StatusProperty, event: string): void => {
-    this.#status.increment(property);
-    this.#tell(event);
-  };
-
-  /** A listener that throws is reported, and nobody else hears of it. */
-  #tell(event: string, ...args: unknown[]): void {
-    if (this.listenerCount(event) === 0) return;
-    this.#hooks.run(event, undefined, () => void this.emit(event, ...args));
-  }
-}
-
-/** Expected and frequent, so without a stack. */
-function ourError(message: string, code: OpossumErrorCode, options?: ErrorOptions): OpossumError {
-  return withoutStack(() => new OpossumError(message, code, options));
 }
