@@ -3,6 +3,7 @@ export type {
   Cache,
   CacheEntry,
   CacheStats,
+  LoadOptions,
   ManyOptions,
   SetOptions,
   WaitOptions,

@@ -15,8 +15,7 @@ function open(maxEntries = 100, ttlMs = 60_000) {
       l1.make(
         `${key}!`,
         { createdAt: clock.now(), expiresAt: clock.now() + lifeMs },
-        l1.epoch,
-        'loader',
+        { source: 'loader', epoch: l1.epoch, tags: [] },
       ),
     );
   return { clock, l1, put };

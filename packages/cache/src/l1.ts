@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
-import { Entry, type Life, type Source } from './entry.ts';
+import { Entry, type Life, type Origin } from './entry.ts';
+import { isOver } from './tags.ts';
 
 /** The hits between two looks at the exact time, so that a loop that never yields sees time pass. */
 const HITS_PER_READ = 64;
@@ -11,8 +12,7 @@ const nothing = new Entry<never>(
   undefined as never,
   { createdAt: 0, expiresAt: 0 },
   { freshUntil: 0, trustedUntil: 0 },
-  0,
-  'loader',
+  { source: 'loader', epoch: 0, tags: [] },
 );
 
 /** How L1 keeps values. */
@@ -39,6 +39,8 @@ export class L1<V> {
   readonly #options: L1Options;
   readonly #ticker: Ticker;
   #epoch = 0;
+  /** Entries of an earlier epoch are as good as deleted. */
+  #clearedAt = 0;
 
   constructor(options: L1Options, ticker: Ticker) {
     this.#entries = new LRUCache({ max: options.maxEntries });
@@ -56,7 +58,8 @@ export class L1<V> {
     if (
       entry === undefined ||
       entry.freshUntil <= this.#ticker.nowMs ||
-      entry.epoch !== this.#epoch
+      entry.epoch !== this.#epoch ||
+      (entry.tags !== undefined && isOver(entry.tags))
     ) {
       this.misses += 1;
       return undefined;
@@ -66,9 +69,10 @@ export class L1<V> {
     return entry;
   }
 
-  /** The entry, however old, and without counting as a use. */
+  /** The entry, however old but not invalidated, and without counting as a use. */
   any(key: string): Kept<V> | undefined {
-    return this.#entries.peek(key);
+    const entry = this.#entries.peek(key);
+    return entry && !this.#isGone(entry) ? entry : undefined;
   }
 
   set(key: string, entry: Kept<V>): void {
@@ -85,15 +89,20 @@ export class L1<V> {
     this.#epoch += 1;
   }
 
-  /** @param epoch that of L1 when the value was asked for */
-  make(value: V | undefined, life: Life, epoch: number, source: Source): Kept<V> {
+  /** Forgets everything at once, however much it is; the room is taken back little by little. */
+  invalidate(): void {
+    this.#epoch += 1;
+    this.#clearedAt = this.#epoch;
+  }
+
+  make(value: V | undefined, life: Life, origin: Origin): Kept<V> {
     const { ttlMs, refreshAhead, revalidateMs } = this.#options;
     const { createdAt, expiresAt } = life;
     const trustedUntil =
       ttlMs === undefined ? expiresAt + revalidateMs : this.#ticker.read() + ttlMs;
     const dueAt = createdAt + Math.ceil((expiresAt - createdAt) * refreshAhead);
     const freshUntil = Math.min(dueAt, trustedUntil);
-    return new Entry(value, life, { freshUntil, trustedUntil }, epoch, source);
+    return new Entry(value, life, { freshUntil, trustedUntil }, origin);
   }
 
   /** Whether nobody needs to load or refresh it now. */
@@ -104,7 +113,8 @@ export class L1<V> {
   /** Whether it may be served, though it may be time to refresh it. */
   isUsable(entry: Kept<V>): boolean {
     const now = this.#ticker.read();
-    const isTrusted = now < entry.trustedUntil && entry.epoch === this.#epoch;
+    const isTrusted =
+      now < entry.trustedUntil && entry.epoch === this.#epoch && !this.#isGone(entry);
     return isTrusted && now < entry.expiresAt + this.#options.revalidateMs;
   }
 
@@ -116,14 +126,24 @@ export class L1<V> {
   /** Whether it may stand in for a loader that fails. */
   isServable(entry: Kept<V>): boolean {
     const until = entry.expiresAt + Math.max(this.#options.staleMs, this.#options.revalidateMs);
-    return entry.value !== undefined && this.#ticker.read() < until;
+    return entry.value !== undefined && this.#ticker.read() < until && !this.#isGone(entry);
+  }
+
+  #isGone({ epoch, tags }: Kept<V>): boolean {
+    return epoch < this.#clearedAt || (tags !== undefined && isOver(tags));
   }
 
   /** Undefined where it is known that there is no value. */
-  describe({ value, createdAt, expiresAt, source }: Kept<V>): CacheEntry<V> | undefined {
+  describe({ value, createdAt, expiresAt, source, tags = [] }: Kept<V>): CacheEntry<V> | undefined {
     if (value === undefined) return undefined;
     const now = this.#ticker.read();
-    return { value, ageMs: now - createdAt, ttlMs: expiresAt - now, tier: source };
+    return {
+      value,
+      ageMs: now - createdAt,
+      ttlMs: expiresAt - now,
+      tier: source,
+      tags: tags.map(({ tag }) => tag),
+    };
   }
 
   delete(key: string): void {

@@ -42,7 +42,13 @@ test('finds in L2 what another process has loaded, and keeps its age', async () 
   await here.getOrSet('a', () => 'value');
   clock.advance(400);
   expect(await there.getOrSet('a', broken)).toBe('value');
-  expect(there.entry('a')).toEqual({ value: 'value', ageMs: 400, ttlMs: 9600, tier: 'l2' });
+  expect(there.entry('a')).toEqual({
+    value: 'value',
+    ageMs: 400,
+    ttlMs: 9600,
+    tier: 'l2',
+    tags: [],
+  });
   clock.advance(9600);
   await expect(there.getOrSet('a', broken)).rejects.toThrow('database is away');
 });
@@ -96,7 +102,7 @@ test('serves what only L2 kept past its ttl when the loader fails', async () => 
   clock.advance(12_000);
   expect(await there.get('a')).toBeUndefined();
   expect(await there.getOrSet('a', broken)).toBe('value');
-  expect(there.entry('a')).toMatchObject({ ageMs: 12_000, ttlMs: -2000, tier: 'l2' });
+  expect(there.entry('a')).toMatchObject({ ageMs: 12_000, ttlMs: -2000, tier: 'l2', tags: [] });
 });
 
 test('keeps schema versions apart', async () => {
@@ -164,7 +170,7 @@ test('costs nothing while it is not connected, and nobody sees an error', async 
   expect(await cache.getOrSet('a', () => 'loaded')).toBe('loaded');
   expect(await cache.get('b')).toBeUndefined();
   expect(tier.calls).toEqual(before);
-  expect(cache.stats().l2).toMatchObject({ failures: 0, skipped: 3 });
+  expect(cache.stats().l2).toMatchObject({ failures: 0, skipped: 4 });
 });
 
 test('a failing L2 is asked once, then left alone, then probed beside the callers', async () => {
