@@ -9,6 +9,7 @@ const searches = createBatcher<object, string[]>({
   name: 'msearch',
   maxBytes: 1 << 20,
   sizeOf: (query) => JSON.stringify(query).length,
+  onBatchError: { bisect: { maxExtraCalls: 20 } }, // a search may be repeated
   process: async (queries, { signal }) => {
     const lines = queries.flatMap((query) => [{ index: 'products' }, query]);
     const response = await fetch(`${process.env['SEARCH_URL']}/_msearch`, {
@@ -17,9 +18,10 @@ const searches = createBatcher<object, string[]>({
       body: lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
       signal,
     });
+    // One query that it cannot parse, and the engine refuses the request: hence onBatchError.
     if (!response.ok) throw new Error(`search answered ${response.status}`);
     const { responses } = (await response.json()) as { responses: Answer[] };
-    // A query of its own may be wrong: that is its caller's error alone.
+    // What fails while it searches is the error of that caller alone.
     return settled(
       responses.map(({ hits, error }) =>
         hits
@@ -33,8 +35,9 @@ const searches = createBatcher<object, string[]>({
 const outcomes = await Promise.allSettled([
   searches.add({ query: { match: { name: 'lamp' } } }),
   searches.add({ query: { nonsense: {} } }),
+  searches.add({ query: { match_all: {} }, sort: ['name'] }), // no order on a text
   searches.add({ query: { match: { name: 'rug' } } }),
 ]);
-console.log(outcomes.map((one) => (one.status === 'fulfilled' ? one.value : 'refused')));
+console.log(outcomes.map((one) => (one.status === 'fulfilled' ? one.value : one.reason.message)));
 
 await searches.close();

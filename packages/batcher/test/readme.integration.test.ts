@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { startPostgres, startRedis } from '@shopgpt/test-servers';
+import { startOpenSearch, startPostgres, startRedis } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -62,6 +62,25 @@ describe('with Redis', () => {
 
   test('values come in the order of the callers, null for what is not there', async () => {
     expect(await output('redis.ts', { REDIS_URL: redis().url })).toBe("[ '2', null, '1' ]\n");
+  });
+});
+
+describe('with a search engine', () => {
+  const search = useServer(startOpenSearch);
+
+  test('each query gets its own hits, and a wrong one its own error', async () => {
+    const lines = ['Red lamp', 'Green lamp', 'Rug'].flatMap((name) => [{ index: {} }, { name }]);
+    const response = await fetch(`${search().url}/products/_bulk?refresh=true`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    });
+    expect(await response.json()).toMatchObject({ errors: false });
+    const printed = await output('msearch.ts', { SEARCH_URL: search().url });
+    await fetch(`${search().url}/products`, { method: 'DELETE' });
+    expect(printed.replaceAll(/\s+/g, ' ').trim()).toBe(
+      "[ [ 'Red lamp', 'Green lamp' ], 'search answered 400', 'all shards failed', [ 'Rug' ] ]",
+    );
   });
 });
 
