@@ -41,13 +41,16 @@ const redisTimeoutMs = Math.max(1, Math.min(50, Math.floor(config.deadlineMs * 0
 
 const database = createDatabase({ ...config.database, timeoutMs: databaseTimeoutMs });
 const redis = config.redisUrl ? connectRedis(config.redisUrl, log) : undefined;
+// A connection that listens can do nothing else.
+const subscriber = redis?.duplicate();
 const cache = createCache<User>({
   name: 'user',
   version: 1,
   ttlMs: config.cache.ttlMs,
   staleIfErrorMs: config.cache.staleIfErrorMs,
   l1: { maxEntries: config.cache.l1MaxEntries, ttlMs: config.cache.l1TtlMs },
-  ...(redis && { l2: redisTier({ client: redis, timeoutMs: redisTimeoutMs }) }),
+  ...(redis &&
+    subscriber && { l2: redisTier({ client: redis, subscriber, timeoutMs: redisTimeoutMs }) }),
 });
 const breaker = userDatabaseBreaker();
 breaker.on('stateChange', ({ from, to }) => log.warn({ from, to }, 'the breaker changed'));
@@ -107,6 +110,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   await server.stop(config.shutdownTimeoutMs);
   await Promise.allSettled([cache.close({ timeoutMs: 500 }), database.close()]);
   redis?.disconnect();
+  subscriber?.disconnect();
   log.info('stopped');
   await endLog();
   process.exit(0);
