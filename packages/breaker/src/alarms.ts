@@ -1,10 +1,13 @@
 import type { FullClock } from './clock.ts';
-import { Queue } from './queue.ts';
+import { type Place, Queue } from './queue.ts';
 
-interface Alarm<T> {
+interface Due<T> {
   readonly dueMs: number;
   readonly target: T;
 }
+
+/** An alarm that has been set. */
+export type Alarm<T> = Place<Due<T>>;
 
 /**
  * Alarms that are all set for the same time ahead, so the first one set is the first one due: one
@@ -14,7 +17,7 @@ export class Alarms<T> {
   readonly #clock: FullClock;
   readonly #delayMs: number;
   readonly #ring: (target: T) => void;
-  readonly #alarms = new Queue<Alarm<T>>();
+  readonly #alarms = new Queue<Due<T>>();
   #armed = false;
 
   constructor(clock: FullClock, delayMs: number, ring: (target: T) => void) {
@@ -23,11 +26,14 @@ export class Alarms<T> {
     this.#ring = ring;
   }
 
-  /** @returns a function that takes the alarm back */
-  set(target: T, nowMs: number): () => void {
-    const place = this.#alarms.join({ dueMs: nowMs + this.#delayMs, target });
+  set(target: T, nowMs: number): Alarm<T> {
+    const alarm = this.#alarms.join({ dueMs: nowMs + this.#delayMs, target });
     if (!this.#armed) this.#arm(this.#delayMs);
-    return () => this.#alarms.leave(place);
+    return alarm;
+  }
+
+  cancel(alarm: Alarm<T>): void {
+    this.#alarms.leave(alarm);
   }
 
   #arm(delayMs: number): void {

@@ -1,4 +1,4 @@
-import { Alarms } from './alarms.ts';
+import { type Alarm, Alarms } from './alarms.ts';
 import { duration, nonNegativeInteger, oneOf, positiveInteger } from './check.ts';
 import type { FullClock } from './clock.ts';
 import { BulkheadFullError, withoutStack } from './errors.ts';
@@ -23,7 +23,7 @@ export interface BulkheadOptions {
 interface Waiter {
   readonly served: () => void;
   readonly refused: (refusal: Error) => void;
-  cancelAlarm: (() => void) | undefined;
+  alarm: Alarm<Place<Waiter>> | undefined;
 }
 
 export class Bulkhead {
@@ -74,9 +74,9 @@ export class Bulkhead {
       refused(this.#refusal(0));
       return;
     }
-    const waiter: Waiter = { served, refused, cancelAlarm: undefined };
+    const waiter: Waiter = { served, refused, alarm: undefined };
     const place = this.#queue.join(waiter);
-    waiter.cancelAlarm = this.#alarms?.set(place, this.#clock.now());
+    waiter.alarm = this.#alarms?.set(place, this.#clock.now());
     execution.waitsUntil(() => this.#leaveQueue(place));
   }
 
@@ -93,7 +93,8 @@ export class Bulkhead {
 
   #leaveQueue(place: Place<Waiter>): void {
     this.#queue.leave(place);
-    place.value.cancelAlarm?.();
+    const { alarm } = place.value;
+    if (alarm) this.#alarms?.cancel(alarm);
   }
 
   #refusal(waitedMs: number): Error {

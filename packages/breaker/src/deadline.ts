@@ -23,7 +23,10 @@ export class Deadline {
   /** @returns a function that ends the watch */
   watch(execution: Execution): (() => void) | undefined {
     const { deadline, startedAtMs } = execution;
-    if (deadline === startedAtMs + this.ms) return this.#alarms.set(execution, startedAtMs);
+    if (deadline === startedAtMs + this.ms) {
+      const alarm = this.#alarms.set(execution, startedAtMs);
+      return () => this.#alarms.cancel(alarm);
+    }
     const expire = () => this.#expire(execution);
     if (deadline > startedAtMs) return this.#clock.setTimer(expire, deadline - startedAtMs, false);
     expire();

@@ -1,3 +1,4 @@
+import type { Alarm } from './alarms.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import type { FullClock } from './clock.ts';
 import type { Deadline } from './deadline.ts';
@@ -51,7 +52,7 @@ export class Execution implements Bounds {
   /** What is being called and waited for: the work, or the fallback. */
   #current: Attempt | undefined;
   #permit: Permit | undefined;
-  #cancelTimeout: (() => void) | undefined;
+  #timeoutAlarm: Alarm<Execution> | undefined;
   #cancelDeadline: (() => void) | undefined;
   /** While it waits for a place or for the next attempt: takes it out of there. */
   #stopWaiting: (() => void) | undefined;
@@ -154,7 +155,7 @@ export class Execution implements Bounds {
     this.#stopWaiting = undefined;
     const attempt = new Attempt(this.attempts, this);
     this.#current = attempt;
-    this.#cancelTimeout = timeout?.watch(this);
+    this.#timeoutAlarm = timeout?.watch(this);
     this.#run(
       this.#fn,
       attempt,
@@ -184,8 +185,8 @@ export class Execution implements Bounds {
 
   #leaveAttempt(): void {
     this.#current = undefined;
-    this.#cancelTimeout?.();
-    this.#cancelTimeout = undefined;
+    if (this.#timeoutAlarm) this.#parts.timeout?.unwatch(this.#timeoutAlarm);
+    this.#timeoutAlarm = undefined;
   }
 
   #attemptSucceeded(value: unknown): void {

@@ -1,4 +1,4 @@
-import { Alarms } from './alarms.ts';
+import { type Alarm, Alarms } from './alarms.ts';
 import { duration } from './check.ts';
 import type { FullClock } from './clock.ts';
 import { CallTimeoutError, withoutStack } from './errors.ts';
@@ -20,10 +20,14 @@ export class Timeout {
     this.#alarms = new Alarms(clock, timeoutMs, (execution) => this.#expire(execution));
   }
 
-  /** Watches the attempt that begins now. Returns a function that ends the watch. */
-  watch(execution: Execution): () => void {
+  /** Watches the attempt that begins now. */
+  watch(execution: Execution): Alarm<Execution> {
     const { waited, startedAtMs } = execution;
     return this.#alarms.set(execution, waited ? this.#clock.now() : startedAtMs);
+  }
+
+  unwatch(alarm: Alarm<Execution>): void {
+    this.#alarms.cancel(alarm);
   }
 
   #expire(execution: Execution): void {

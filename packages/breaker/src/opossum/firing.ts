@@ -1,4 +1,4 @@
-import type { Alarms } from '../alarms.ts';
+import type { Alarm, Alarms } from '../alarms.ts';
 import { abandoned, isRefusal } from '../errors.ts';
 import type { Hooks } from '../events.ts';
 import type { Permit } from '../guard.ts';
@@ -19,7 +19,7 @@ export interface Range<TI extends unknown[], TR> {
   readonly hooks: Hooks;
   readonly memory: Memory<TI, TR> | undefined;
   /** Calls the action; a throw is a rejection. */
-  run(signal: CallSignal, context: unknown, args: TI): Promise<TR>;
+  run(firing: Firing<TI, TR>, context: unknown, args: TI): Promise<TR>;
   /** What the fallback answers, or the error again. */
   answerFor(error: unknown, args: TI): Promise<TR>;
 }
@@ -32,9 +32,9 @@ export class Firing<TI extends unknown[], TR> {
   readonly #key: string;
   readonly #result: PromiseWithResolvers<TR> = Promise.withResolvers();
   readonly #startedAtMs: number;
-  readonly #signal: CallSignal;
+  #signal: CallSignal | undefined;
   #waiting = true;
-  #cancelTimeout: (() => void) | undefined;
+  #alarm: Alarm<Firing<TI, TR>> | undefined;
 
   constructor(range: Range<TI, TR>, permit: Permit, args: TI, key: string) {
     this.#range = range;
@@ -42,7 +42,6 @@ export class Firing<TI extends unknown[], TR> {
     this.#args = args;
     this.#key = key;
     this.#startedAtMs = range.clock.now();
-    this.#signal = new CallSignal(range.options.abortController);
   }
 
   start(context: unknown): Promise<TR> {
@@ -52,9 +51,9 @@ export class Firing<TI extends unknown[], TR> {
       this.#locked();
       return this.#result.promise;
     }
-    this.#cancelTimeout = range.timeouts?.set(this, this.#startedAtMs);
+    this.#alarm = range.timeouts?.set(this, this.#startedAtMs);
     range.clock.go();
-    range.run(this.#signal, context, this.#signal.handedTo(this.#args)).then(
+    range.run(this, context, this.#args).then(
       (value) => {
         if (limited) range.semaphore.release();
         if (this.#waiting) this.#succeeded(value);
@@ -67,6 +66,12 @@ export class Firing<TI extends unknown[], TR> {
     return this.#result.promise;
   }
 
+  /** The call's own signal, made for who asks. */
+  get signal(): AbortSignal {
+    this.#signal ??= new CallSignal(this.#range.options.abortController);
+    return this.#signal.signal;
+  }
+
   /** The timeout. The work may go on, and keeps its capacity until it settles. */
   timedOut(): void {
     const { clock, journal, options } = this.#range;
@@ -75,7 +80,9 @@ export class Firing<TI extends unknown[], TR> {
     journal.count('timeouts', clock.now(), tookMs);
     journal.tell('timeout', error, tookMs, this.#args);
     this.#failed(error, 'timeout');
-    this.#signal.abort();
+    // Who did not ask for the call's own signal can only be reached by the one that all share.
+    if (this.#signal) this.#signal.abort();
+    else this.#range.options.abortController?.abort();
   }
 
   #succeeded(value: TR): void {
@@ -128,7 +135,7 @@ export class Firing<TI extends unknown[], TR> {
 
   #leave(): void {
     this.#waiting = false;
-    this.#cancelTimeout?.();
+    if (this.#alarm) this.#range.timeouts?.cancel(this.#alarm);
   }
 
   #answer(error: unknown): void {

@@ -7,7 +7,6 @@ import { Hooks, type StateChange } from '../events.ts';
 import { withRootCause } from '../fallback.ts';
 import type { Permit } from '../guard.ts';
 import { type BreakerOptions, standard } from '../options.ts';
-import { CallSignal } from './call-signal.ts';
 import { Firing, type Range } from './firing.ts';
 import { Journal } from './journal.ts';
 import { LazyStatus, type StatusProperty } from './lazy-status.ts';
@@ -56,7 +55,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   readonly #health: (() => void)[] = [];
   #fallback: ((...args: unknown[]) => unknown) | undefined;
   /** The call whose action is being called just now. */
-  #calling: CallSignal | undefined;
+  #calling: Firing<TI, TR> | undefined;
 
   /** Whether the error was made by a circuit, ours or opossum's, and not by an action. */
   static override isOurError(error: Error): boolean {
@@ -94,7 +93,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
       journal,
       hooks,
       memory: this.#memory,
-      run: (signal, context, args) => this.#run(signal, context, args),
+      run: (firing, context, args) => this.#run(firing, context, args),
       answerFor: (error, args) => this.#answerFor(error, args),
     };
     const warm = allowWarmUp === true || state?.warmUp === true;
@@ -144,7 +143,15 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     return this;
   }
 
+  override fire(...args: TI): Promise<TR> {
+    return this.#fire(this.action, args);
+  }
+
   override call(context: unknown, ...args: TI): Promise<TR> {
+    return this.#fire(context, args);
+  }
+
+  #fire(context: unknown, args: TI): Promise<TR> {
     if (this.isShutdown) {
       return Promise.reject(new OpossumError('The circuit has been shutdown.', 'ESHUTDOWN'));
     }
@@ -158,7 +165,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   }
 
   #call(context: unknown, args: TI): Promise<TR> {
-    if (!this.enabled) return this.#run(new CallSignal(undefined), context, args);
+    if (!this.enabled) return this.#run(undefined, context, args);
     if (!this.#memory) return this.#protect(context, args, '');
     const key = this.options.cacheGetKey(...args);
     const known = this.#memory.recall(key);
@@ -237,15 +244,22 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     }
   }
 
-  #run(signal: CallSignal, context: unknown, args: TI): Promise<TR> {
-    this.#calling = signal;
+  #run(firing: Firing<TI, TR> | undefined, context: unknown, args: TI): Promise<TR> {
+    this.#calling = firing;
     try {
-      return Promise.resolve(this.action.apply(context, args));
+      return Promise.resolve(this.action.apply(context, this.#withOwnSignal(firing, args)));
     } catch (error) {
       return Promise.reject(error);
     } finally {
       this.#calling = undefined;
     }
+  }
+
+  /** A call that is handed the signal that all share is given its own in its place. */
+  #withOwnSignal(firing: Firing<TI, TR> | undefined, args: TI): TI {
+    const shared = this.options.abortController?.signal;
+    if (!shared || !firing || !args.includes(shared)) return args;
+    return args.map((arg) => (arg === shared ? firing.signal : arg)) as TI;
   }
 
   #changed({ to }: StateChange): void {
