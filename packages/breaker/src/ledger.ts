@@ -50,11 +50,10 @@ export class Ledger {
   }
 
   succeeded(admission: Admission, value: unknown): void {
-    if (this.#plain && this.#machine.settleTimelessly(admission.generation)) {
-      this.#totals.success += 1;
-    } else {
-      this.#enter(admission, this.#rules.classify({ ok: true, value }));
-    }
+    if (!this.#plain) this.#enter(admission, this.#rules.classify({ ok: true, value }));
+    else if (!this.#machine.settleTimelessly(admission.generation))
+      this.#enter(admission, 'success');
+    else this.#totals.success += 1;
   }
 
   failed(admission: Admission, error: unknown): void {
