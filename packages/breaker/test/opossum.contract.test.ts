@@ -317,6 +317,14 @@ describe('options', () => {
     expect(coalesced.stats).toMatchObject({ coalesceCacheHits: 1, coalesceCacheMisses: 2 });
   });
 
+  test('capacity is given back by success and by failure', async () => {
+    let up = true;
+    const options = { capacity: 1, errorThresholdPercentage: 100 };
+    const breaker = new OpossumBreaker(async () => (up ? 'up' : fail()), options);
+    for (up of [true, true, false, false, true]) await quietly(breaker.fire());
+    expect(breaker.stats).toMatchObject({ successes: 3, failures: 2, semaphoreRejections: 0 });
+  });
+
   test('allowWarmUp keeps it closed at first', async () => {
     const clock = createManualClock();
     const breaker = new OpossumBreaker(fail, { clock, allowWarmUp: true });
