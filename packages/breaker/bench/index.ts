@@ -5,7 +5,7 @@ import { closed, fired, refusals, shutdown } from './contestants.ts';
 import { activeTimers, costs, heapBytes, median } from './measure.ts';
 import { print, type Row } from './table.ts';
 
-const rounds = 101;
+const rounds = 31;
 
 function ratio(of: Map<string, number>, what: string, to: string, bar?: number): Row {
   const measured = (of.get(what) ?? Number.NaN) / (of.get(to) ?? Number.NaN);

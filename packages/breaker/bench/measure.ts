@@ -1,7 +1,8 @@
 /** One way of making one call. */
 export type Call = (i: number) => unknown;
 
-const sampleNs = 2e6;
+/** Long enough to have its share of collecting garbage. */
+const sampleNs = 20e6;
 const warmUpCalls = 50_000;
 
 /**

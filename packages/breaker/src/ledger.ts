@@ -15,6 +15,8 @@ export class Ledger {
   readonly #machine: Machine;
   readonly #rules: Rules;
   readonly #totals: Totals;
+  /** Whether the user has a say in what an outcome means. */
+  readonly #classifies: boolean;
   /** Whether a success is just that: neither classified by the user nor measured. */
   readonly #plain: boolean;
   #shared: Admission | undefined;
@@ -32,10 +34,9 @@ export class Ledger {
     this.#machine = machine;
     this.#rules = rules;
     this.#totals = totals;
+    this.#classifies = options.classify !== standard.classify;
     this.#plain =
-      options.classify === standard.classify &&
-      options.slowCallMs === standard.slowCallMs &&
-      !options.measureLatency;
+      !this.#classifies && options.slowCallMs === standard.slowCallMs && !options.measureLatency;
   }
 
   /** Where the time of admission does not matter, all calls of a generation share one admission. */
@@ -53,7 +54,8 @@ export class Ledger {
     if (this.#plain && this.#machine.settleTimelessly(admission.generation)) {
       this.#totals.success += 1;
     } else {
-      this.#enter(admission, this.#rules.classify({ ok: true, value }));
+      const asked = this.#classifies;
+      this.#enter(admission, asked ? this.#rules.classify({ ok: true, value }) : 'success');
     }
   }
 

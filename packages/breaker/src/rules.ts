@@ -36,7 +36,6 @@ export class Rules {
 
   classify(outcome: Outcome): Verdict {
     const { classify } = this.#options;
-    if (classify === standard.classify) return classify(outcome);
     const verdict = this.#hooks.run('classify', undefined, () => validVerdict(classify(outcome)));
     return verdict ?? standard.classify(outcome);
   }

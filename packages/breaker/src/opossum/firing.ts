@@ -30,7 +30,8 @@ export class Firing<TI extends unknown[], TR> {
   readonly #permit: Permit;
   readonly #args: TI;
   readonly #key: string;
-  readonly #result: PromiseWithResolvers<TR> = Promise.withResolvers();
+  #resolve: ((value: TR) => void) | undefined;
+  #reject: ((error: unknown) => void) | undefined;
   readonly #startedAtMs: number;
   #signal: CallSignal | undefined;
   #waiting = true;
@@ -45,11 +46,19 @@ export class Firing<TI extends unknown[], TR> {
   }
 
   start(context: unknown): Promise<TR> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#begin(context);
+    });
+  }
+
+  #begin(context: unknown): void {
     const range = this.#range;
     const limited = range.options.capacity < Number.MAX_SAFE_INTEGER;
     if (limited && !range.semaphore.test()) {
       this.#locked();
-      return this.#result.promise;
+      return;
     }
     this.#alarm = range.timeouts?.set(this, this.#startedAtMs);
     range.clock.go();
@@ -63,7 +72,6 @@ export class Firing<TI extends unknown[], TR> {
         if (this.#waiting) this.#failed(error, 'error');
       },
     );
-    return this.#result.promise;
   }
 
   /** The call's own signal, made for who asks. */
@@ -94,7 +102,7 @@ export class Firing<TI extends unknown[], TR> {
     memory?.ended(this.#key, 'success', value);
     this.#permit.succeeded(value);
     clock.go();
-    this.#result.resolve(value);
+    this.#resolve?.(value);
   }
 
   #failed(error: unknown, how: 'error' | 'timeout'): void {
@@ -113,7 +121,7 @@ export class Firing<TI extends unknown[], TR> {
       journal.count('successes', nowMs, tookMs);
       journal.tell('success', error, tookMs);
       this.#permit.succeeded(error);
-      this.#result.reject(error);
+      this.#reject?.(error);
     } else {
       journal.count('failures', nowMs, tookMs);
       journal.tell('failure', error, tookMs, this.#args);
@@ -139,7 +147,6 @@ export class Firing<TI extends unknown[], TR> {
   }
 
   #answer(error: unknown): void {
-    const { resolve, reject } = this.#result;
-    this.#range.answerFor(error, this.#args).then(resolve, reject);
+    this.#range.answerFor(error, this.#args).then(this.#resolve, this.#reject);
   }
 }

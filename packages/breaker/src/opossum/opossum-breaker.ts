@@ -73,7 +73,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     // A copy: opossum writes into its options, and what they are shared with would share it.
     super(action, { ...rest, status });
     // opossum counts by listening to itself, and decides there too.
-    this.removeAllListeners();
+    super.removeAllListeners();
     const { timeout, cache, coalesce } = this.options;
     this.#clock = clock;
     this.#status = status;
@@ -127,7 +127,15 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   }
 
   override eventNames(): (string | symbol)[] {
-    return [...new Set([...knownEvents, ...super.eventNames()])];
+    const heard = super.eventNames().filter((event) => event !== 'newListener');
+    return [...new Set([...knownEvents, ...heard])];
+  }
+
+  override removeAllListeners(event?: string | symbol): this {
+    if (event === undefined) super.removeAllListeners();
+    else super.removeAllListeners(event);
+    if (event === undefined || event === 'newListener') this.#journal.listen();
+    return this;
   }
 
   /** Asked by an action as it is called: the signal of this very call. Else: the circuit's. */
