@@ -269,7 +269,7 @@ export class Dispatcher<Item, Result> {
     batch.finish();
     this.#call(batch.lane);
     this.#dropIfIdle(batch.lane);
-    this.#pumpSoon();
+    if (this.#turns.first) this.#pumpSoon();
   }
 
   #takeOut(batch: Batch<Item, Result>, answer: Answer<Result>): void {
