@@ -32,15 +32,26 @@ export async function awaitedRatio(
   return ratio;
 }
 
-/** The same for `peek`. */
-export async function peekRatio(keyCount: number): Promise<number> {
+/** The same for `peek`, with so many tags on each entry. */
+export async function peekRatio(keyCount: number, tagCount: number): Promise<number> {
   const { keys, order, raw, use } = setUp(keyCount);
   const cache = createCache<unknown>({ name: 'peek', ttlMs: 600_000, l1: { maxEntries: 200_000 } });
-  for (const [i, key] of keys.entries()) await cache.set(key, record(i));
+  const tagsOf = (i: number) => Array.from({ length: tagCount }, (_, t) => `tag:${t}:${i % 100}`);
+  for (const [i, key] of keys.entries()) await cache.set(key, record(i), { tags: tagsOf(i) });
   const peeks = () => {
     for (const key of order) use(cache.peek(key));
   };
   return medianRatio(ROUNDS, () => time(peeks), raw);
+}
+
+/** Milliseconds to invalidate one tag that a million entries have. */
+export async function invalidateMs(): Promise<number> {
+  const count = 1_000_000;
+  const cache = createCache<number>({ name: 'tags', ttlMs: 600_000, l1: { maxEntries: count } });
+  for (let i = 0; i < count; i += 1) await cache.set(keyOf(i), i, { tags: ['all'] });
+  const ms = await time(() => cache.invalidateTags('all'));
+  if (cache.peek(keyOf(count - 1)) !== undefined) throw new Error('it is still there');
+  return ms;
 }
 
 function setUp(keyCount: number) {
