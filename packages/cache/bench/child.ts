@@ -1,6 +1,6 @@
 // One measurement in a process of its own: what one library did to the heap or the compiler, no other one feels.
 import { costWhileAway, stampede } from './faults.ts';
-import { awaitedRatio, invalidateMs, peekRatio } from './l1.ts';
+import { awaitedRatio, invalidateMs, peekRatio, taggedPeekRatio } from './l1.ts';
 import { l2Ratio } from './l2.ts';
 import { heapPerEntry } from './memory.ts';
 
@@ -13,11 +13,11 @@ function measure(): Promise<unknown> {
     case 'hits-50k':
       return awaitedRatio(name, redisUrl, 50_000);
     case 'peek-10k':
-      return peekRatio(10_000, 0);
+      return peekRatio(10_000);
     case 'peek-50k':
-      return peekRatio(50_000, 0);
+      return peekRatio(50_000);
     case 'peek-tagged':
-      return peekRatio(10_000, 3);
+      return taggedPeekRatio(10_000);
     case 'invalidate':
       return invalidateMs();
     case 'heap':

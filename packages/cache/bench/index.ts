@@ -102,8 +102,7 @@ try {
     `- peek over raw lru-cache.get: ${figure(peek10k, 2)} at 10k keys (bar 1.35), ${figure(peek50k, 2)} at 50k (bar 1.9)`,
   );
   const tagged = await run<number>('peek-tagged', OURS, server);
-  const over = (tagged ?? Number.NaN) / (peek10k ?? Number.NaN);
-  console.log(`- with 3 tags on each entry, over that: ${figure(over, 2)} (bar 1.3)`);
+  console.log(`- with 3 tags on each entry, over that: ${figure(tagged, 2)} (bar 1.3)`);
   await flush(server);
   const taggedL2 = await run<number>('l2-tagged', OURS, server);
   console.log(`- hit in Redis with 2 tags: ${figure(taggedL2, 2)} (bar 0.95)`);
