@@ -256,7 +256,7 @@ export class Fetcher<V> {
       return;
     }
     const ttlMs = this.jittered(loaded.ttlMs);
-    const payload = this.#l2?.encode(loaded.value);
+    const payload = this.#l2?.encode(key, loaded.value);
     const writing = { payload, ttlMs, tookMs: loaded.tookMs };
     const written = await this.#l2?.fill(key, writing, tags, lease);
     if (written === 'fenced' || isFenced()) this.fenced += 1;
@@ -284,7 +284,13 @@ export class Fetcher<V> {
     const land = (self: Flight<T>) => {
       if (underWay.get(key) === self) underWay.delete(key);
     };
-    const landing = (self: Flight<T>) => work(self).finally(() => land(self));
+    const landing = async (self: Flight<T>) => {
+      try {
+        return await work(self);
+      } finally {
+        land(self);
+      }
+    };
     const flight = new Flight(this.#l1.epoch, landing, land);
     underWay.set(key, flight);
     return flight;

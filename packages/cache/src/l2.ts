@@ -108,10 +108,12 @@ export class L2<V> {
     if (this.#deletes.has(key)) return nothing;
     // Asked for in the same turn, so that both are one operation.
     const asking = this.#stamper.everything();
-    const bytes = await this.#reader.read(this.#nameOf(key));
-    const everything = await asking;
+    const name = this.#nameOf(key);
+    const bytes = await this.#reader.read(name);
+    const everything = asking instanceof Promise ? await asking : asking;
     if (bytes === AWAY) return nothing;
-    const found = bytes && (await this.#sealer.open(bytes, everything));
+    const opened = bytes && this.#sealer.open(bytes, name, everything);
+    const found = opened instanceof Promise ? await opened : opened;
     if (found) this.#hits += 1;
     else this.#misses += 1;
     return { found, known: bytes && headOf(bytes), everything };
@@ -149,18 +151,19 @@ export class L2<V> {
   ): Promise<Claim<V>> {
     if (!this.#leases || this.#deletes.has(key)) return {};
     for (let head = known; ; ) {
-      const answer = await this.#leases.take(this.#nameOf(key), head, wait);
+      const name = this.#nameOf(key);
+      const answer = await this.#leases.take(name, head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
-      const found = await this.#sealer.open(answer, await this.#stamper.everything());
+      const found = await this.#sealer.open(answer, name, await this.#stamper.everything());
       if (found && suffices(found)) return { found };
       head = headOf(answer);
     }
   }
 
   /** @throws NotCacheableError from the codec, whether or not L2 is there */
-  encode(value: V | undefined): Payload {
-    return this.#sealer.encode(value);
+  encode(key: string, value: V | undefined): Payload {
+    return this.#sealer.encode(value, this.#nameOf(key));
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */

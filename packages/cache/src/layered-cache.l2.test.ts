@@ -132,7 +132,9 @@ test('bears hosts whose clocks differ by 10 s, and no more', async () => {
   const other = open({ clock: ahead });
   ahead.advance(clock.wall() - ahead.wall() + 10_000);
   await other.set('a', 'from the future');
-  expect(await open().get('a')).toBe('from the future');
+  const there = open();
+  expect(await there.get('a')).toBe('from the future');
+  expect(there.entry('a')?.ageMs).toBe(0);
   ahead.advance(1);
   await other.set('b', 'from too far');
   expect(await open().get('b')).toBeUndefined();
@@ -227,6 +229,22 @@ test('a delete waits for L2, and its key is neither read from L2 nor written the
   tier.heal();
   await vi.waitFor(() => expect(here.stats().l2.waitingDeletes).toBe(0));
   expect(await open().get('a')).toBeUndefined();
+});
+
+test('a delete that failed goes on waiting when an earlier one of the same key is confirmed', async () => {
+  const cache = open();
+  const { delete: deleteNow } = tier;
+  const gate = Promise.withResolvers<void>();
+  tier.delete = vi
+    .fn(deleteNow)
+    .mockImplementationOnce(() => gate.promise)
+    .mockImplementationOnce(() => Promise.reject(new Error('no')));
+  const [first, second] = [cache.delete('a'), cache.delete('a')];
+  expect(await second).toEqual({ acknowledged: false });
+  gate.resolve();
+  expect(await first).toEqual({ acknowledged: true });
+  expect(cache.stats().l2.waitingDeletes).toBe(1);
+  tier.delete = deleteNow;
 });
 
 test('a set that L2 did not take leaves no older value there', async () => {

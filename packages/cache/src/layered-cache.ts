@@ -125,7 +125,7 @@ class LayeredCache<V> implements Cache<V> {
     const tags = options?.tags ?? [];
     checkTags(tags);
     const ttlMs = this.#fetcher.jittered(options?.ttlMs ?? this.#ttlMs);
-    const payload = this.#l2?.encode(value);
+    const payload = this.#l2?.encode(key, value);
     this.#fetcher.fence(key);
     const own = tags.map((tag) => this.#tags.assume(tag));
     this.#fetcher.keep(key, value, ttlMs, { epoch: this.#l1.epoch, tags: own });

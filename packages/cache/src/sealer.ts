@@ -42,34 +42,45 @@ export class Sealer<V> {
   }
 
   /** @throws NotCacheableError from the codec */
-  encode(value: V | undefined): Payload {
-    return value === undefined ? undefined : this.#codec.encode(value);
+  encode(value: V | undefined, name: string): Payload {
+    return value === undefined ? undefined : this.#codec.encode(value, name);
   }
 
   seal({ payload, ttlMs, tookMs }: Writing, stamps: readonly Generation[]): Uint8Array {
     return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs: tookMs, stamps, payload });
   }
 
-  /** @param everything the generation of the tag that every entry has */
-  async open(bytes: Uint8Array, everything: Generation | undefined): Promise<Found<V> | undefined> {
+  /**
+   * @param name the key in L2
+   * @param everything the generation of the tag that every entry has
+   */
+  open(
+    bytes: Uint8Array,
+    name: string,
+    everything: Generation | undefined,
+  ): Found<V> | undefined | Promise<Found<V> | undefined> {
     const envelope = unseal(bytes);
     const ageMs = envelope ? this.#ticker.wall() - envelope.createdAt : 0;
     if (!envelope || ageMs < -CLOCK_SKEW_MS) {
       this.foreign += 1;
       return undefined;
     }
-    const tags = everything && (await this.#stamper.match(envelope.stamps, everything));
-    return tags && this.#decode(envelope, ageMs, tags);
+    const tags = everything && this.#stamper.match(envelope.stamps, everything);
+    const createdAt = this.#ticker.read() - Math.max(0, ageMs);
+    const decode = (current: readonly Generation[] | undefined) =>
+      current && this.#decode(envelope, name, createdAt, current);
+    // Only a value with tags of its own may have to wait for their ids.
+    return tags instanceof Promise ? tags.then(decode) : decode(tags);
   }
 
   #decode(
     { payload, ttlMs }: Envelope,
-    ageMs: number,
+    name: string,
+    createdAt: number,
     tags: readonly Generation[],
   ): Found<V> | undefined {
     try {
-      const value = payload && (this.#codec.decode(payload) as V);
-      const createdAt = this.#ticker.read() - Math.max(0, ageMs);
+      const value = payload && (this.#codec.decode(payload, name) as V);
       return { value, life: { createdAt, expiresAt: createdAt + ttlMs }, tags };
     } catch {
       this.foreign += 1;

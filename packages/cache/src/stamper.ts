@@ -12,6 +12,8 @@ export interface Stamp {
   readonly id: string;
 }
 
+const noTags: readonly Generation[] = [];
+
 /** What the stamper works with. */
 export interface StamperParts {
   readonly tags: Tags;
@@ -61,23 +63,25 @@ export class Stamper {
     return generations;
   }
 
-  /** The generation of the tag that every entry has; undefined when L2 does not say. */
-  async everything(): Promise<Generation | undefined> {
+  /**
+   * The generation of the tag that every entry has; undefined when L2 does not say. No promise where
+   * it is known: this is on the way of every value from L2.
+   */
+  everything(): Generation | Promise<Generation | undefined> {
     return this.#known(EVERYTHING) ?? this.#ask(EVERYTHING);
   }
 
   /**
    * The generations of an entry's stamps; undefined when one of them is over, or L2 does not say.
    *
-   * @param everything the generation of the tag that every entry has
+   * @param everything the generation of the tag that every entry has, which is the first stamp
    */
-  async match(
-    stamps: readonly Stamp[],
+  match(
+    [first, ...own]: readonly Stamp[],
     everything: Generation,
-  ): Promise<readonly Generation[] | undefined> {
-    const [first, ...own] = stamps;
+  ): readonly Generation[] | undefined | Promise<readonly Generation[] | undefined> {
     if (first?.tag !== EVERYTHING || first.id !== everything.id) return undefined;
-    return own.length > 0 ? this.#matchOwn(own) : [];
+    return own.length > 0 ? this.#matchOwn(own) : noTags;
   }
 
   async #matchOwn(stamps: readonly Stamp[]): Promise<readonly Generation[] | undefined> {
