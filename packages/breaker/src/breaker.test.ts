@@ -48,6 +48,14 @@ describe('a closed breaker', () => {
     });
   });
 
+  test('gives leave and is told the outcome in two steps, too', () => {
+    const { breaker } = manual({ maxRequests: 1 });
+    breaker.admit().succeeded('a value');
+    for (let i = 0; i < 2; i += 1) breaker.admit().failed(down);
+    expect(breaker.state).toBe('open');
+    expect(() => breaker.admit()).toThrow(BreakerOpenError);
+  });
+
   test('wraps a function, keeping its arguments and its type', async () => {
     const { breaker } = manual();
     const add = breaker.wrap(async (_ctx, a: number, b: number) => a + b);
@@ -202,6 +210,7 @@ describe('a half-open breaker', () => {
     await breaker.execute(() => 'up');
     time.nowMs += 600_000;
     expect(breaker.state).toBe('half-open');
+    expect([breaker.counts.successes, breaker.stats().opened]).toEqual([1, 1]);
   });
 
   test('gives the place of an aborted trial to the next', async () => {
@@ -249,9 +258,10 @@ describe("the caller's signal", () => {
 
   test('is made for the function when the caller gave none', async () => {
     const { breaker } = manual();
-    const signals = await breaker.execute((ctx) => [ctx.signal, ctx.signal]);
-    expect(signals[0]).toBeInstanceOf(AbortSignal);
-    expect(signals[1]).toBe(signals[0]);
+    const signals = [1, 2].map(() => breaker.execute((ctx) => ctx.signal));
+    const [one, other] = await Promise.all(signals);
+    expect(one).toBeInstanceOf(AbortSignal);
+    expect(other).not.toBe(one);
   });
 });
 

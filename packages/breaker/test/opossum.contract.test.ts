@@ -222,6 +222,22 @@ describe('events', () => {
     expect(breaker.stats).toMatchObject({ fires: 0, timeouts: 0 });
   });
 
+  test('reach who listens only after all others were removed', async () => {
+    const breaker = new OpossumBreaker(async () => 'up');
+    const [first, second] = [vi.fn(), vi.fn()];
+    breaker.on('success', first);
+    breaker.removeAllListeners();
+    breaker.on('success', second);
+    await breaker.fire();
+    breaker.removeAllListeners('success');
+    await breaker.fire();
+    expect([first.mock.calls.length, second.mock.calls.length]).toEqual([0, 1]);
+    breaker.removeAllListeners('newListener');
+    breaker.once('success', first);
+    await breaker.fire();
+    expect(first).toHaveBeenCalledOnce();
+  });
+
   test('of a snapshot come for as long as somebody listens', async () => {
     const clock = createManualClock();
     const breaker = new OpossumBreaker(async () => 'up', { clock });
@@ -299,6 +315,14 @@ describe('options', () => {
     await coalesced.fire('a');
     expect(action).toHaveBeenCalledTimes(2);
     expect(coalesced.stats).toMatchObject({ coalesceCacheHits: 1, coalesceCacheMisses: 2 });
+  });
+
+  test('capacity is given back by success and by failure', async () => {
+    let up = true;
+    const options = { capacity: 1, errorThresholdPercentage: 100 };
+    const breaker = new OpossumBreaker(async () => (up ? 'up' : fail()), options);
+    for (up of [true, true, false, false, true]) await quietly(breaker.fire());
+    expect(breaker.stats).toMatchObject({ successes: 3, failures: 2, semaphoreRejections: 0 });
   });
 
   test('allowWarmUp keeps it closed at first', async () => {

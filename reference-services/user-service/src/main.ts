@@ -34,8 +34,6 @@ function readOrGiveUp(): Config {
 const config = readOrGiveUp();
 const { log, end: endLog } = createLog(config.logLevel);
 const stopping = new AbortController();
-/** What is logged last may take so long to be written. */
-const logTimeoutMs = 500;
 
 // A request's time: what the database may take, and L2 before and after it.
 const databaseTimeoutMs = Math.floor(config.deadlineMs * 0.8);
@@ -43,13 +41,16 @@ const redisTimeoutMs = Math.max(1, Math.min(50, Math.floor(config.deadlineMs * 0
 
 const database = createDatabase({ ...config.database, timeoutMs: databaseTimeoutMs });
 const redis = config.redisUrl ? connectRedis(config.redisUrl, log) : undefined;
+// A connection that listens can do nothing else.
+const subscriber = redis?.duplicate();
 const cache = createCache<User>({
   name: 'user',
   version: 1,
   ttlMs: config.cache.ttlMs,
   staleIfErrorMs: config.cache.staleIfErrorMs,
   l1: { maxEntries: config.cache.l1MaxEntries, ttlMs: config.cache.l1TtlMs },
-  ...(redis && { l2: redisTier({ client: redis, timeoutMs: redisTimeoutMs }) }),
+  ...(redis &&
+    subscriber && { l2: redisTier({ client: redis, subscriber, timeoutMs: redisTimeoutMs }) }),
 });
 const breaker = userDatabaseBreaker();
 breaker.on('stateChange', ({ from, to }) => log.warn({ from, to }, `the breaker is ${to}`));
@@ -109,8 +110,9 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   await server.stop(config.shutdownTimeoutMs);
   await Promise.allSettled([cache.close({ timeoutMs: 500 }), database.close()]);
   redis?.disconnect();
+  subscriber?.disconnect();
   log.info('stopped');
-  await endLog(logTimeoutMs);
+  await endLog();
   process.exit(0);
 }
 
@@ -118,6 +120,6 @@ process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 start().catch(async (error) => {
   if (stopping.signal.aborted) return;
-  await endLog(logTimeoutMs);
+  await endLog();
   giveUp(error);
 });
