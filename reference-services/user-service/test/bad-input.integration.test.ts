@@ -60,6 +60,7 @@ describe('a body', () => {
     const wanted = rawPost([...waits, `content-length: ${json.length}`]);
     wanted.socket.once('data', () => wanted.socket.write(json));
     expect(await wanted.answer).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /);
+    await sql(running().databaseUrl, `DELETE FROM users WHERE name = 'Patient'`);
   });
 
   test('that is malformed JSON is refused without being quoted', async () => {
