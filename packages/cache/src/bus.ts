@@ -45,9 +45,10 @@ export class Bus {
     });
   }
 
-  announce(keys: readonly string[]): Promise<void> {
+  /** @param after the change itself */
+  announce(keys: readonly string[], after: Promise<unknown>): Promise<void> {
     const message: Message = { version: VERSION, origin: this.#origin, keys };
-    return this.#bus.publish(this.#channel, JSON.stringify(message));
+    return this.#bus.publish(this.#channel, JSON.stringify(message), after);
   }
 
   close(): void {
