@@ -1,4 +1,5 @@
 // One process of a fleet: a cache over the rows of a shared database, which does what its parent says.
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache, type Tier } from '@shopgpt/cache';
 import { redisTier } from '@shopgpt/cache/redis';
@@ -60,7 +61,8 @@ let wallOffsetMs = options.wallOffsetMs ?? 0;
 const { ttlMs = 600_000, timeoutMs = 500 } = options;
 const tier = redisTier({ client, subscriber, timeoutMs });
 const cache = createCache<number>({
-  name: 'rows',
+  // What another fleet has left on the server is none of ours.
+  name: path.basename(path.dirname(options.rows)),
   ttlMs,
   version: options.version ?? 1,
   l1: { ttlMs: options.l1TtlMs ?? ttlMs },
