@@ -1,30 +1,32 @@
+import { once } from 'node:events';
 import pino, { type Logger } from 'pino';
 import { within } from './deadline.ts';
 
 export interface Log {
   readonly log: Logger;
-  /** Lets what was logged get out, for half a second at most; nothing is logged afterwards. */
-  end(): Promise<void>;
+  /** Resolves once every line is written, at the latest after `ms`; lines that come later are dropped. */
+  end(ms: number): Promise<void>;
 }
 
-/** How much may wait for a slow reader, in characters; what comes on top is dropped. */
-const maxWaiting = 1_000_000;
-const endWithinMs = 500;
+/** What waits for a slow reader; further lines are dropped. */
+const maxWaitingBytes = 1024 * 1024;
 
-/** JSON lines on stdout. A reader that is slow, stalled or gone costs lines, never the service. */
+/** JSON lines on stdout. Whatever becomes of their reader, the service goes on, and ends when it is told to. */
 export function createLog(level: string): Log {
-  const output = pino.destination({ sync: false, maxLength: maxWaiting });
-  output.on('error', () => {
-    output.write = () => true;
-  });
-  // pino's own, called at the exit, would wait for a stalled reader for ever.
-  output.flushSync = () => undefined;
-  const closed = new Promise((resolve) => output.once('close', resolve));
+  // To ask Node for the descriptor makes it non-blocking: no thread may hang in a write when the process ends.
+  const dest = process.stdout.fd;
+  const output = pino.destination({ dest, sync: false, maxLength: maxWaitingBytes });
+  output.on('error', () => undefined); // of a full disk, say; the next line tries again
+  // At the exit pino writes what is left, and tries for ever when that fails: it must find nothing left.
+  process.prependListener('exit', () => output.destroy());
+  const log = pino({ level, base: { service: 'user-service' } }, output);
   return {
-    log: pino({ level, base: { service: 'user-service' } }, output),
-    end: async () => {
+    log,
+    end: async (ms) => {
+      log.level = 'silent';
+      const closed = once(output, 'close');
       output.end();
-      await within(closed, endWithinMs).catch(() => undefined);
+      await within(closed, ms).catch(() => undefined);
     },
   };
 }

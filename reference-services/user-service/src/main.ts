@@ -34,6 +34,8 @@ function readOrGiveUp(): Config {
 const config = readOrGiveUp();
 const { log, end: endLog } = createLog(config.logLevel);
 const stopping = new AbortController();
+/** What is logged last may take so long to be written. */
+const logTimeoutMs = 500;
 
 // A request's time: what the database may take, and L2 before and after it.
 const databaseTimeoutMs = Math.floor(config.deadlineMs * 0.8);
@@ -53,7 +55,7 @@ const cache = createCache<User>({
     subscriber && { l2: redisTier({ client: redis, subscriber, timeoutMs: redisTimeoutMs }) }),
 });
 const breaker = userDatabaseBreaker();
-breaker.on('stateChange', ({ from, to }) => log.warn({ from, to }, 'the breaker changed'));
+breaker.on('stateChange', ({ from, to }) => log.warn({ from, to }, `the breaker is ${to}`));
 
 const probing = { timeoutMs: Math.min(1_000, config.deadlineMs), freshMs: 500 };
 const health = {
@@ -112,7 +114,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   redis?.disconnect();
   subscriber?.disconnect();
   log.info('stopped');
-  await endLog();
+  await endLog(logTimeoutMs);
   process.exit(0);
 }
 
@@ -120,6 +122,6 @@ process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 start().catch(async (error) => {
   if (stopping.signal.aborted) return;
-  await endLog();
+  await endLog(logTimeoutMs);
   giveUp(error);
 });

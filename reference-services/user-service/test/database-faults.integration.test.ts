@@ -102,6 +102,7 @@ describe.each(faults)('with the database %s', (_, harm, heal) => {
       expectRefused(await service.call('PATCH', known, { json: { name: 'Changed' } }));
       expectRefused(await service.call('DELETE', known));
       expect((await service.get(known)).status).toBe(200);
+      expect(service.output).toContain('"msg":"the breaker is open"');
 
       expect((await service.get('/livez')).status).toBe(200);
       expect(await service.get('/readyz')).toMatchObject({

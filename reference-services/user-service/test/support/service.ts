@@ -76,6 +76,12 @@ export class Service {
     return this.call('GET', pathname, options);
   }
 
+  /** From now on nobody reads what it writes. */
+  hangUp(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
