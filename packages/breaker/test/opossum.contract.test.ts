@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import CircuitBreaker from 'opossum';
 import PrometheusMetrics from 'opossum-prometheus';
-import { Registry } from 'prom-client';
 import { describe, expect, test, vi } from 'vitest';
 import { BreakerOpenError, createPolicy } from '../src/index.ts';
 import { fromOpossum, OpossumBreaker } from '../src/opossum/index.ts';
@@ -164,6 +164,9 @@ test('a published exporter for Prometheus runs unchanged', async () => {
   const clock = createManualClock();
   let up = false;
   const breaker = new OpossumBreaker(async () => (up ? 'up' : fail()), { name: 'users', clock });
+  // The exporter's own copy, whatever other versions there are.
+  const exporterPath = createRequire(import.meta.url).resolve('opossum-prometheus');
+  const { Registry } = createRequire(exporterPath)('prom-client') as { Registry: new () => object };
   const registry = new Registry();
   const exporter = new PrometheusMetrics({ circuits: [breaker], registry });
   await quietly(breaker.fire());
