@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api';
+import { Alarm } from './alarm.ts';
 import type { Clock } from './clock.ts';
 import type { BatchContext } from './options.ts';
 import { within } from './tracing.ts';
@@ -42,36 +43,33 @@ export interface TimeLimit {
   readonly onTimeout: () => Error;
 }
 
+export interface Outcome<T> {
+  readonly onValue: (value: T) => void;
+  readonly onError: (error: unknown) => void;
+}
+
 /**
- * Settles as `call` does, whether it throws, rejects or returns, or with the error of `onTimeout` when
- * that takes too long. What comes later is dropped.
+ * Makes a call that may throw, reject or return; later calls back once, with what came of it or, when
+ * that takes too long, with the error of `onTimeout`. What comes after that is dropped.
  */
-export function callInTime<T>(call: () => T | PromiseLike<T>, limit: TimeLimit): Promise<T> {
-  const { timeoutMs, clock, onTimeout } = limit;
-  if (timeoutMs === Number.POSITIVE_INFINITY) return promiseOf(call);
-  return new Promise((resolve, reject) => {
-    let isSettled = false;
-    const expire = () => {
-      if (!isSettled) reject(onTimeout());
-    };
-    // After a blocked event loop the timer is due before the answer, which may lie in the socket, is
-    // read: one more turn of the loop reads it.
-    const callOff = clock.after(timeoutMs, () => setImmediate(expire));
-    const settle = () => {
-      isSettled = true;
-      callOff();
-    };
-    promiseOf(call).then(
-      (value) => {
-        settle();
-        resolve(value);
-      },
-      (error) => {
-        settle();
-        reject(error);
-      },
-    );
-  });
+export function callInTime<T>(
+  call: () => T | PromiseLike<T>,
+  limit: TimeLimit,
+  { onValue, onError }: Outcome<T>,
+): void {
+  const { clock, timeoutMs, onTimeout } = limit;
+  const alarm = new Alarm(clock, timeoutMs, () => settle(() => onError(onTimeout())));
+  let isSettled = false;
+  const settle = (answer: () => void) => {
+    if (isSettled) return;
+    isSettled = true;
+    alarm.callOff();
+    answer();
+  };
+  promiseOf(call).then(
+    (value) => settle(() => onValue(value)),
+    (error) => settle(() => onError(error)),
+  );
 }
 
 function promiseOf<T>(call: () => T | PromiseLike<T>): Promise<T> {

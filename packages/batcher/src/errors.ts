@@ -1,16 +1,16 @@
 /** The `code` of every error that a batcher makes itself. What `process` throws is passed on as it is. */
 export type BatcherErrorCode =
-  | 'ERR_BATCHER_QUEUE_FULL'
-  | 'ERR_BATCHER_CLOSED'
-  | 'ERR_BATCHER_TIMEOUT'
-  | 'ERR_BATCHER_ITEM_TOO_LARGE'
-  | 'ERR_BATCHER_RESULT_SHAPE'
-  | 'ERR_BATCHER_RESULT_MISSING';
+  | QueueFullError['code']
+  | BatcherClosedError['code']
+  | BatchTimeoutError['code']
+  | ItemTooLargeError['code']
+  | ResultShapeError['code']
+  | ResultMissingError['code'];
 
 /** The queue has no room for this call: nothing was sent. */
 export class QueueFullError extends Error {
   override readonly name = 'QueueFullError';
-  readonly code = 'ERR_BATCHER_QUEUE_FULL' satisfies BatcherErrorCode;
+  readonly code = 'ERR_BATCHER_QUEUE_FULL';
   readonly batcher: string;
   /** `queue.max` of the batcher. */
   readonly max: number;
@@ -25,7 +25,7 @@ export class QueueFullError extends Error {
 /** The batcher is closed. `sent` says whether the item had left for `process`, which may have acted on it. */
 export class BatcherClosedError extends Error {
   override readonly name = 'BatcherClosedError';
-  readonly code = 'ERR_BATCHER_CLOSED' satisfies BatcherErrorCode;
+  readonly code = 'ERR_BATCHER_CLOSED';
   readonly batcher: string;
   readonly sent: boolean;
 
@@ -41,7 +41,7 @@ export class BatcherClosedError extends Error {
 /** `process` did not settle in time. It may still have acted on the items. */
 export class BatchTimeoutError extends Error {
   override readonly name = 'BatchTimeoutError';
-  readonly code = 'ERR_BATCHER_TIMEOUT' satisfies BatcherErrorCode;
+  readonly code = 'ERR_BATCHER_TIMEOUT';
   readonly batcher: string;
   readonly timeoutMs: number;
   /** How many items the call had. */
@@ -58,7 +58,7 @@ export class BatchTimeoutError extends Error {
 /** One item alone is larger than a batch may be: nothing was sent. */
 export class ItemTooLargeError extends Error {
   override readonly name = 'ItemTooLargeError';
-  readonly code = 'ERR_BATCHER_ITEM_TOO_LARGE' satisfies BatcherErrorCode;
+  readonly code = 'ERR_BATCHER_ITEM_TOO_LARGE';
   readonly batcher: string;
   readonly bytes: number;
   readonly maxBytes: number;
@@ -74,7 +74,7 @@ export class ItemTooLargeError extends Error {
 /** What `process` gave cannot be told apart by item; the whole batch gets this error. */
 export class ResultShapeError extends TypeError {
   override readonly name = 'ResultShapeError';
-  readonly code = 'ERR_BATCHER_RESULT_SHAPE' satisfies BatcherErrorCode;
+  readonly code = 'ERR_BATCHER_RESULT_SHAPE';
   readonly batcher: string;
 
   constructor(batcher: string, complaint: string) {
@@ -86,7 +86,7 @@ export class ResultShapeError extends TypeError {
 /** `process` answered, but not for this item; the rest of the batch has its results. */
 export class ResultMissingError extends Error {
   override readonly name = 'ResultMissingError';
-  readonly code = 'ERR_BATCHER_RESULT_MISSING' satisfies BatcherErrorCode;
+  readonly code = 'ERR_BATCHER_RESULT_MISSING';
   readonly batcher: string;
   /** What was looked up: the item's `dedupeKey`, or the item itself. */
   readonly key: unknown;

@@ -1,6 +1,7 @@
 import type { Source } from './entry.ts';
 import type { L2Stats } from './l2.ts';
 import type { Loader } from './load.ts';
+import type { ManyLoader } from './many.ts';
 
 /** What L1 knows about a key. */
 export interface CacheEntry<V> {
@@ -11,6 +12,8 @@ export interface CacheEntry<V> {
   readonly ttlMs: number;
   /** Where this process got it: from the loader (or a `set`), or from L2. */
   readonly tier: Source;
+  /** The tags under which it was stored. */
+  readonly tags: readonly string[];
 }
 
 /** What a write came to. */
@@ -38,11 +41,11 @@ export interface CacheStats {
   readonly loadFailures: number;
   /** Loads that nobody waits for and that still run now. */
   readonly abandonedLoads: number;
-  /** Callers that waited for somebody else's load or look into L2. */
+  /** Callers that waited for a load that somebody else had begun. */
   readonly sharedFlights: number;
   /** Values that were not stored, as the key was deleted or set while they were loaded. */
   readonly fencedWrites: number;
-  /** Loads that failed and were answered with a value past its ttl. */
+  /** Calls that were answered with a value past its ttl, as the load failed or was slow. */
   readonly staleServed: number;
 }
 
@@ -52,10 +55,24 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How one caller waits, and how a value that he makes the loader give is stored. */
+export interface LoadOptions extends WaitOptions {
+  /** Tags of the value, by which it can be invalidated. */
+  readonly tags?: readonly string[];
+}
+
+/** How a caller waits for many values. */
+export interface ManyOptions extends LoadOptions {
+  /** Told of each key that failed; the call then resolves with the others. */
+  readonly onError?: (key: string, error: unknown) => void;
+}
+
 /** How one value is stored. */
 export interface SetOptions {
   /** Another ttl than the cache's, in ms. */
   readonly ttlMs?: number;
+  /** Tags of the value, by which it can be invalidated. */
+  readonly tags?: readonly string[];
 }
 
 /** Values by key: in the memory of this process, then in a shared tier, then from a loader. */
@@ -78,12 +95,26 @@ export interface Cache<V> {
    * @throws the loader's error; LoadTimeoutError; NotCacheableError when L2 could not carry the value;
    * TooManyLoadsError; CacheClosedError; the reason of `signal`
    */
-  getOrSet(key: string, load: Loader<V>, options?: WaitOptions): Promise<V>;
+  getOrSet(key: string, load: Loader<V>, options?: LoadOptions): Promise<V>;
   getOrSet(
     key: string,
     load: Loader<V, V | undefined>,
-    options?: WaitOptions,
+    options?: LoadOptions,
   ): Promise<V | undefined>;
+
+  /**
+   * The values of many keys, in their order; keys without a value are left out. One read of L2 for
+   * what L1 does not have, and one call of the loader for what L2 does not have and nobody else
+   * loads. Without a loader: what is fresh in L1 and L2.
+   *
+   * @throws CacheKeysError, an AggregateError with the `results` of the others, when keys failed and
+   * there is no `onError`; CacheClosedError; the reason of `signal`
+   */
+  getMany(
+    keys: Iterable<string>,
+    load?: ManyLoader<V>,
+    options?: ManyOptions,
+  ): Promise<Map<string, V>>;
 
   /**
    * Stores a value. A load that runs meanwhile stores nothing.
@@ -98,6 +129,17 @@ export interface Cache<V> {
    * @throws CacheClosedError; DeleteQueueFullError when L2 is away and 10,000 deletes wait for it
    */
   delete(key: string): Promise<WriteResult>;
+
+  /**
+   * Forgets every value that has one of these tags, in all processes, also for `staleIfErrorMs`, and
+   * lets no load store what it began before. It takes the same time however many there are.
+   *
+   * @throws TypeError when a tag is empty; CacheClosedError; DeleteQueueFullError
+   */
+  invalidateTags(...tags: string[]): Promise<WriteResult>;
+
+  /** Forgets everything, as `invalidateTags` would if all values had one tag in common. */
+  clear(): Promise<WriteResult>;
 
   /** What L1 knows about the key, fresh or kept for a failing loader; synchronous, counts as no use. */
   entry(key: string): CacheEntry<V> | undefined;

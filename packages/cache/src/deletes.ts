@@ -1,6 +1,5 @@
 import { DeleteQueueFullError } from './errors.ts';
 import { AWAY, type Guard } from './guard.ts';
-import type { Tier } from './tier.ts';
 
 /** Deletes that may wait for L2 to come back. */
 const MAX_WAITING = 10_000;
@@ -15,13 +14,14 @@ const KEYS_PER_DELETE = 500;
  */
 export class Deletes {
   readonly #waiting = new Map<string, object>();
-  readonly #tier: Tier;
   readonly #guard: Guard;
+  readonly #forget: (keys: readonly string[]) => Promise<unknown>;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tier: Tier, guard: Guard) {
-    this.#tier = tier;
+  /** @param forget deletes keys in L2 and tells the other processes */
+  constructor(guard: Guard, forget: (keys: readonly string[]) => Promise<unknown>) {
     this.#guard = guard;
+    this.#forget = forget;
   }
 
   get size(): number {
@@ -62,7 +62,7 @@ export class Deletes {
 
   async #send(keys: readonly string[]): Promise<boolean> {
     const sent = keys.map((key) => [key, this.#waiting.get(key)] as const);
-    if ((await this.#guard.run('write', () => this.#tier.delete(keys))) === AWAY) return false;
+    if ((await this.#guard.run('write', () => this.#forget(keys))) === AWAY) return false;
     // A key that was deleted again meanwhile waits for the later delete.
     for (const [key, mark] of sent) if (this.#waiting.get(key) === mark) this.#waiting.delete(key);
     return true;

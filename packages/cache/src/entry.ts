@@ -1,5 +1,28 @@
+import type { Generation } from './tags.ts';
+
 /** Which tier a value was got from: `loader` also stands for a value that was `set` here. */
 export type Source = 'loader' | 'l2';
+
+/** When a value was loaded and how long it is good, in ms of the cache's clock. */
+export interface Life {
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+/** How long L1 serves an entry, in ms of the cache's clock. */
+export interface Times {
+  readonly freshUntil: number;
+  readonly trustedUntil: number;
+}
+
+/** Where a value comes from. */
+export interface Origin {
+  readonly source: Source;
+  /** The epoch of L1 when the value was asked for. */
+  readonly epoch: number;
+  /** The tags of the value as they were when it was asked for. */
+  readonly tags: readonly Generation[];
+}
 
 /**
  * A value in memory. Always the same fields in the same order, and times as small integers: V8 then
@@ -7,23 +30,32 @@ export type Source = 'loader' | 'l2';
  */
 export class Entry<V> {
   readonly value: V;
-  /** Until when it is served without a look at L2: the end of its ttl or of its time in L1. */
+  /** Until when it is served without a second thought. */
   readonly freshUntil: number;
+  /** What L1 knew of other processes' changes when the value was asked for. */
+  readonly epoch: number;
+  /** What ends it before its time; undefined where there is none. */
+  readonly tags: readonly Generation[] | undefined;
   /** The value as a promise, made at the first `getOrSet` that hits and handed to every later one. */
   promise: Promise<V> | undefined;
   /** When the loader gave the value; before the start of this process if another one loaded it. */
   readonly createdAt: number;
   /** The end of its ttl. */
   readonly expiresAt: number;
+  /** Until when L1 need not ask L2 about it. */
+  readonly trustedUntil: number;
   readonly source: Source;
 
-  constructor(value: V, createdAt: number, expiresAt: number, freshUntil: number, source: Source) {
+  constructor(value: V, life: Life, times: Times, origin: Origin) {
     // What a hit reads comes first: it then lies in one line of the processor's cache.
     this.value = value;
-    this.freshUntil = freshUntil;
+    this.freshUntil = times.freshUntil;
+    this.epoch = origin.epoch;
+    this.tags = origin.tags.length > 0 ? origin.tags : undefined;
     this.promise = undefined;
-    this.createdAt = createdAt;
-    this.expiresAt = expiresAt;
-    this.source = source;
+    this.createdAt = life.createdAt;
+    this.expiresAt = life.expiresAt;
+    this.trustedUntil = times.trustedUntil;
+    this.source = origin.source;
   }
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { seal, unseal } from './envelope.ts';
 
 const letter = {
+  stamps: [],
   createdAt: 1_700_000_000_123,
   ttlMs: 300_000,
   loadMs: 12,
@@ -12,11 +13,16 @@ test('gives back what was put in', () => {
   expect(unseal(seal(letter))).toEqual(letter);
 });
 
+test('tells that there is no value from an empty one', () => {
+  expect(unseal(seal({ ...letter, payload: undefined }))?.payload).toBeUndefined();
+  expect(unseal(seal({ ...letter, payload: Buffer.alloc(0) }))?.payload).toHaveLength(0);
+});
+
 test('reads bytes that are no Buffer, also out of the middle of others', () => {
   const sealed = seal(letter);
   const around = new Uint8Array(sealed.length + 10);
   around.set(sealed, 7);
-  expect(unseal(around.subarray(7, 7 + sealed.length))?.payload.toString()).toBe('{}');
+  expect(unseal(around.subarray(7, 7 + sealed.length))?.payload?.toString()).toBe('{}');
 });
 
 test('rounds the time of a load and caps it at what its field holds', () => {
@@ -35,11 +41,25 @@ test('takes no text, no other version, no unknown flag, no nonsense and nothing 
     text: Buffer.from('{"id":1,"name":"somebody else wrote this"}'),
     magic: change(1, 0),
     version: change(2, 2),
-    flag: change(3, 1),
-    'cut off': Buffer.from(seal(letter)).subarray(0, 23),
+    flag: change(3, 2),
+    'cut off': Buffer.from(seal(letter)).subarray(0, 27),
     'endless creation': seal({ ...letter, createdAt: Number.POSITIVE_INFINITY }),
     'no ttl': seal({ ...letter, ttlMs: 0 }),
     'ttl is no number': seal({ ...letter, ttlMs: Number.NaN }),
   };
   for (const [why, bytes] of Object.entries(strangers)) expect(unseal(bytes), why).toBeUndefined();
+});
+
+test('carries stamps whatever the tags are', () => {
+  const tags = ['', 'catalog', 'größe', '"quoted"', 'a\0b', '\ud800', 'a%b'];
+  const stamps = tags.map((tag, i) => ({ tag, id: `id${i}` }));
+  const opened = unseal(seal({ ...letter, stamps }));
+  expect(opened?.stamps).toEqual(stamps);
+  expect(opened?.payload?.toString()).toBe('{}');
+});
+
+test('takes stamps that claim to be longer than all there is for nonsense', () => {
+  const bytes = Buffer.from(seal(letter));
+  bytes.writeUInt32BE(1000, 24);
+  expect(unseal(bytes)).toBeUndefined();
 });

@@ -2,6 +2,7 @@
 export type CacheErrorCode =
   | 'ERR_CACHE_CLOSED'
   | 'ERR_CACHE_DELETE_QUEUE_FULL'
+  | 'ERR_CACHE_KEYS_FAILED'
   | 'ERR_CACHE_LOAD_TIMEOUT'
   | 'ERR_CACHE_NOT_CACHEABLE'
   | 'ERR_CACHE_TIER_TIMEOUT'
@@ -88,5 +89,22 @@ export class TierTimeoutError extends CacheError {
   constructor(tier: string, timeoutMs: number) {
     super(`the ${tier} tier took longer than ${timeoutMs} ms`);
     this.timeoutMs = timeoutMs;
+  }
+}
+
+/** Some keys of a `getMany` failed. Its `errors` are those of `failures`. */
+export class CacheKeysError extends AggregateError {
+  override readonly name = 'CacheKeysError';
+  readonly code: CacheErrorCode = 'ERR_CACHE_KEYS_FAILED';
+  /** Why each of them failed. */
+  readonly failures: ReadonlyMap<string, unknown>;
+  /** The values of the keys that did not fail. */
+  readonly results: ReadonlyMap<string, unknown>;
+
+  constructor(failures: ReadonlyMap<string, unknown>, results: ReadonlyMap<string, unknown>) {
+    const [[key] = ['']] = failures;
+    super(failures.values(), `${failures.size} keys failed, "${key}" first`);
+    this.failures = failures;
+    this.results = results;
   }
 }

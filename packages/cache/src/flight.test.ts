@@ -5,6 +5,8 @@ function open<T>() {
   const work = Promise.withResolvers<T>();
   const emptied: Flight<T>[] = [];
   const flight = new Flight(
+    0,
+
     () => work.promise,
     (self) => emptied.push(self),
   );
@@ -40,6 +42,12 @@ test('a signal detaches its caller with its own reason and leaves the others', a
   expect(flight.signal.aborted).toBe(false);
   resolve(1);
   await expect(patient).resolves.toBe(1);
+  expect(emptied).toEqual([]);
+});
+
+test('who has left before he joins is rejected with his reason and counts as nobody', async () => {
+  const { flight, emptied } = open<number>();
+  await expect(flight.join(AbortSignal.abort('late'))).rejects.toBe('late');
   expect(emptied).toEqual([]);
 });
 

@@ -4,17 +4,26 @@
  */
 export class Flight<T> {
   readonly result: Promise<T>;
+  /** The epoch of L1 when it began. */
+  readonly epoch: number;
   /** Something newer was said about the key meanwhile: callers get the value, nobody keeps it. */
   isFenced = false;
   #controller: AbortController | undefined;
   readonly #onEmpty: () => void;
   #waiting = 0;
 
-  /** @param onEmpty called when the last caller has left: the flight must not be joined any more */
-  constructor(work: (flight: Flight<T>) => Promise<T>, onEmpty: (flight: Flight<T>) => void) {
+  /**
+   * @param work must not call the user's code before its first `await`: it may ask for the same key
+   * @param onEmpty called when the last caller has left: the flight must not be joined any more
+   */
+  constructor(
+    epoch: number,
+    work: (flight: Flight<T>) => Promise<T>,
+    onEmpty: (flight: Flight<T>) => void,
+  ) {
+    this.epoch = epoch;
     this.#onEmpty = () => onEmpty(this);
-    // Not now: the work must find this flight in the map, also when it asks for its own key.
-    this.result = Promise.resolve().then(() => work(this));
+    this.result = work(this);
     // All callers may have left before it fails.
     this.result.catch(() => undefined);
   }
@@ -32,6 +41,7 @@ export class Flight<T> {
   }
 
   join(signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     this.#waiting += 1;
     // Who brings no signal stays until the end.
     return signal ? this.#joinUntil(signal) : this.result;

@@ -1,4 +1,5 @@
 import type { Ticker } from './clock.ts';
+import { within } from './deadline.ts';
 import { TierTimeoutError } from './errors.ts';
 import type { Tier } from './tier.ts';
 
@@ -69,18 +70,8 @@ export class Guard {
     this.#state = { kind: 'open', untilMs: this.#ticker.read() + OPEN_FOR_MS };
   }
 
-  async #inTime<T>(operation: Promise<T>): Promise<T> {
+  #inTime<T>(operation: Promise<T>): Promise<T> {
     const { timeoutMs, name } = this.#tier;
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      // After a busy loop timers run before the sockets are read: an answer that is there still counts.
-      setImmediate(() => late.reject(new TierTimeoutError(name, timeoutMs)));
-    }, timeoutMs);
-    try {
-      return await Promise.race([operation, late.promise]);
-    } finally {
-      clearTimeout(timer);
-      late.promise.catch(() => undefined);
-    }
+    return within(operation, timeoutMs, () => new TierTimeoutError(name, timeoutMs));
   }
 }

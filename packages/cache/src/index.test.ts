@@ -4,12 +4,15 @@ test('the doors show these names and no others', async () => {
   expect(Object.keys(await import('./index.ts')).sort()).toEqual([
     'CacheClosedError',
     'CacheError',
+    'CacheKeysError',
     'DeleteQueueFullError',
     'LoadTimeoutError',
     'NotCacheableError',
     'TierTimeoutError',
     'TooManyLoadsError',
+    'compressed',
     'createCache',
+    'encrypted',
     'json',
     'memoryTier',
   ]);

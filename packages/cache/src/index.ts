@@ -1,18 +1,24 @@
+export type { OnBusLoss } from './bus.ts';
 export type {
   Cache,
   CacheEntry,
   CacheStats,
+  LoadOptions,
+  ManyOptions,
   SetOptions,
   WaitOptions,
   WriteResult,
 } from './cache.ts';
 export type { Clock } from './clock.ts';
 export { type Codec, json } from './codec.ts';
+export { type CompressedOptions, compressed } from './compressed.ts';
+export { encrypted, type Keyring } from './encrypted.ts';
 export type { Source } from './entry.ts';
 export {
   CacheClosedError,
   CacheError,
   type CacheErrorCode,
+  CacheKeysError,
   DeleteQueueFullError,
   LoadTimeoutError,
   NotCacheableError,
@@ -22,6 +28,7 @@ export {
 export type { L2Stats } from './l2.ts';
 export { createCache } from './layered-cache.ts';
 export type { LoadContext, Loader } from './load.ts';
+export type { LoadManyContext, ManyLoader } from './many.ts';
 export { type MemoryTierOptions, memoryTier } from './memory-tier.ts';
 export type { CacheOptions } from './options.ts';
-export type { Tier, TierLeases } from './tier.ts';
+export type { BusListener, Tier, TierBus, TierLeases } from './tier.ts';

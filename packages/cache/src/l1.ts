@@ -1,42 +1,50 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
-import { Entry, type Source } from './entry.ts';
+import { Entry, type Life, type Origin } from './entry.ts';
+import { isOver } from './tags.ts';
 
-/** The hits between two looks at the exact time, so that a loop that never yields sees time pass. */
-const HITS_PER_READ = 64;
+/** Every 64th hit looks at the exact time, so that a loop that never yields sees time pass. */
+const READ_MASK = 63;
 
 const companion = Symbol('companion');
-const nothing = new Entry<never>(undefined as never, 0, 0, 0, 'loader');
-
-/** When a value was loaded and how long it is good, in ms of the cache's clock. */
-export interface Life {
-  readonly createdAt: number;
-  readonly expiresAt: number;
-}
+const nothing = new Entry<never>(
+  undefined as never,
+  { createdAt: 0, expiresAt: 0 },
+  { freshUntil: 0, trustedUntil: 0 },
+  { source: 'loader', epoch: 0, tags: [] },
+);
 
 /** How L1 keeps values. */
 export interface L1Options {
   readonly maxEntries: number;
-  /** How long an entry is served before L2 is asked again. */
-  readonly ttlMs: number;
+  /** How long an entry is served before L2 is asked again; undefined where there is no L2. */
+  readonly ttlMs: number | undefined;
+  /** The part of its life after which an entry is refreshed when it is used, 1 for never. */
+  readonly refreshAhead: number;
+  /** How long past its life it is served while it is refreshed. */
+  readonly revalidateMs: number;
   /** How long past its life it is of use when a loader fails. */
   readonly staleMs: number;
 }
+
+/** An entry; its value is undefined where it is known that there is none. */
+export type Kept<V> = Entry<V | undefined>;
 
 /** The values in the memory of this process, least recently used ones dropped first. */
 export class L1<V> {
   hits = 0;
   misses = 0;
-  readonly #entries: LRUCache<string | typeof companion, Entry<V>>;
-  readonly #ttlMs: number;
-  readonly #staleMs: number;
+  readonly #entries: LRUCache<string | typeof companion, Kept<V>>;
+  readonly #options: L1Options;
   readonly #ticker: Ticker;
+  #epoch = 0;
+  /** Entries of an earlier epoch are as good as deleted. */
+  #clearedAt = 0;
 
-  constructor({ maxEntries, ttlMs, staleMs }: L1Options, ticker: Ticker) {
-    this.#entries = new LRUCache({ max: maxEntries });
-    this.#ttlMs = ttlMs;
-    this.#staleMs = staleMs;
+  constructor(options: L1Options, ticker: Ticker) {
+    this.#entries = new LRUCache({ max: options.maxEntries });
+    this.#options = options;
     this.#ticker = ticker;
   }
 
@@ -44,47 +52,112 @@ export class L1<V> {
     return this.#entries.size - (this.#entries.has(companion) ? 1 : 0);
   }
 
-  /** The entry, if it may be served without a second thought. The hit path: nothing here allocates. */
-  fresh(key: string): Entry<V> | undefined {
+  /**
+   * The entry, if it may be served without a second thought. The hit path: it allocates nothing, and
+   * is short so that the compiler can put all of it, and of lru-cache's `get`, into its caller.
+   */
+  fresh(key: string): Kept<V> | undefined {
     const entry = this.#entries.get(key);
-    if (entry === undefined || entry.freshUntil <= this.#ticker.nowMs) {
-      this.misses += 1;
-      return undefined;
+    if (
+      entry === undefined ||
+      entry.freshUntil <= this.#ticker.nowMs ||
+      entry.epoch !== this.#epoch ||
+      entry.tags !== undefined
+    ) {
+      return this.#second(entry);
     }
     this.hits += 1;
-    if (this.hits % HITS_PER_READ === 0) this.#ticker.read();
+    if ((this.hits & READ_MASK) === 0) this.#ticker.read();
     return entry;
   }
 
-  /** The entry, however old, and without counting as a use. */
-  any(key: string): Entry<V> | undefined {
-    return this.#entries.peek(key);
+  /** What the hit path has no room for: tags, and counting misses. */
+  #second(entry: Kept<V> | undefined): Kept<V> | undefined {
+    const isHit =
+      entry?.tags !== undefined &&
+      entry.freshUntil > this.#ticker.nowMs &&
+      entry.epoch === this.#epoch &&
+      !isOver(entry.tags);
+    if (isHit) this.hits += 1;
+    else this.misses += 1;
+    return isHit ? entry : undefined;
   }
 
-  set(key: string, entry: Entry<V>): void {
+  /** The entry, however old but not invalidated, and without counting as a use. */
+  any(key: string): Kept<V> | undefined {
+    const entry = this.#entries.peek(key);
+    return entry && !this.#isGone(entry) ? entry : undefined;
+  }
+
+  set(key: string, entry: Kept<V>): void {
     this.#entries.set(key, entry);
   }
 
-  /** A value that was got just now. */
-  make(value: V, life: Life, source: Source): Entry<V> {
-    const freshUntil = Math.min(life.expiresAt, this.#ticker.read() + this.#ttlMs);
-    return new Entry(value, life.createdAt, life.expiresAt, freshUntil, source);
+  /** Grows whenever the changes of other processes may have been missed. */
+  get epoch(): number {
+    return this.#epoch;
   }
 
-  /** Whether it is within its ttl, though L1 may have to ask L2 about it again. */
-  isFresh(entry: Entry<V>): boolean {
+  /** No entry that is here now is served before L2 was asked about it; all stay, for loaders that fail. */
+  distrust(): void {
+    this.#epoch += 1;
+  }
+
+  /** Forgets everything at once, however much it is; the room is taken back little by little. */
+  invalidate(): void {
+    this.#epoch += 1;
+    this.#clearedAt = this.#epoch;
+  }
+
+  make(value: V | undefined, life: Life, origin: Origin): Kept<V> {
+    const { ttlMs, refreshAhead, revalidateMs } = this.#options;
+    const { createdAt, expiresAt } = life;
+    const trustedUntil =
+      ttlMs === undefined ? expiresAt + revalidateMs : this.#ticker.read() + ttlMs;
+    const dueAt = createdAt + Math.ceil((expiresAt - createdAt) * refreshAhead);
+    const freshUntil = Math.min(dueAt, trustedUntil);
+    return new Entry(value, life, { freshUntil, trustedUntil }, origin);
+  }
+
+  /** Whether nobody needs to load or refresh it now. */
+  isFresh(entry: Kept<V>): boolean {
+    return this.#ticker.read() < entry.freshUntil;
+  }
+
+  /** Whether it may be served, though it may be time to refresh it. */
+  isUsable(entry: Kept<V>): boolean {
+    const now = this.#ticker.read();
+    const isTrusted =
+      now < entry.trustedUntil && entry.epoch === this.#epoch && !this.#isGone(entry);
+    return isTrusted && now < entry.expiresAt + this.#options.revalidateMs;
+  }
+
+  /** Whether it is within its ttl. */
+  isValid(entry: Kept<V>): boolean {
     return this.#ticker.read() < entry.expiresAt;
   }
 
   /** Whether it may stand in for a loader that fails. */
-  isServable(entry: Entry<V>): boolean {
-    return this.#ticker.read() < entry.expiresAt + this.#staleMs;
+  isServable(entry: Kept<V>): boolean {
+    const until = entry.expiresAt + Math.max(this.#options.staleMs, this.#options.revalidateMs);
+    return entry.value !== undefined && this.#ticker.read() < until && !this.#isGone(entry);
   }
 
-  describe(entry: Entry<V>): CacheEntry<V> {
+  #isGone({ epoch, tags }: Kept<V>): boolean {
+    return epoch < this.#clearedAt || (tags !== undefined && isOver(tags));
+  }
+
+  /** Undefined where it is known that there is no value. */
+  describe({ value, createdAt, expiresAt, source, tags = [] }: Kept<V>): CacheEntry<V> | undefined {
+    if (value === undefined) return undefined;
     const now = this.#ticker.read();
-    const { value, createdAt, expiresAt, source } = entry;
-    return { value, ageMs: now - createdAt, ttlMs: expiresAt - now, tier: source };
+    return {
+      value,
+      ageMs: now - createdAt,
+      ttlMs: expiresAt - now,
+      tier: source,
+      tags: tags.map(({ tag }) => tag),
+    };
   }
 
   delete(key: string): void {

@@ -47,6 +47,13 @@ export class Lease {
   }
 }
 
+/** How a load waits while another process has the lease. */
+export interface WaitForOthers {
+  readonly signal: AbortSignal;
+  /** Called when it begins to wait. */
+  readonly onWait?: (() => void) | undefined;
+}
+
 /** Takes leases, and waits where another process has one. */
 export class Leases {
   /** Loads that waited for the load of another process. */
@@ -71,7 +78,7 @@ export class Leases {
   async take(
     key: string,
     known: Uint8Array | undefined,
-    signal: AbortSignal,
+    { signal, onWait }: WaitForOthers,
   ): Promise<Lease | Uint8Array | undefined> {
     this.#taken += 1;
     const token = `${this.#process}:${this.#taken}`;
@@ -83,7 +90,10 @@ export class Leases {
       if (answer === AWAY) return undefined;
       if (answer === 'taken') return new Lease(this.#leases, this.#guard, key, token, this.#ms);
       if (answer !== 'held') return answer;
-      if (waitedMs === 0) this.waits += 1;
+      if (waitedMs === 0) {
+        this.waits += 1;
+        onWait?.();
+      }
       if (waitedMs >= this.#ms) return undefined;
       pauseMs = Math.min(pauseMs * 1.5, MAX_PAUSE_MS);
       await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());

@@ -1,5 +1,5 @@
 import type { CacheEntry } from './cache.ts';
-import { checkInteger } from './check.ts';
+import { checkInteger, checkTags } from './check.ts';
 import { LoadTimeoutError, TooManyLoadsError } from './errors.ts';
 
 /** What a loader is given. */
@@ -12,18 +12,22 @@ export interface LoadContext<V> {
   readonly previous: CacheEntry<V> | undefined;
   /** Another ttl for this value than the cache's, in ms. @throws RangeError unless a positive integer */
   setTtl(ms: number): void;
+  /** The tags of this value instead of those that the caller named. A tag that is new to this process may cost the value its place once. @throws TypeError when one is empty */
+  setTags(tags: readonly string[]): void;
   /** Gives the value to those who wait and stores it nowhere. */
   skip(): void;
 }
 
-/** Gets a value from where it is kept. `undefined` means that there is none: it is not stored. */
+/** Gets a value from where it is kept. `undefined` means that there is none: that is stored for `negativeTtlMs`. */
 export type Loader<V, R = V> = (context: LoadContext<V>) => R | PromiseLike<R>;
 
 /** What a load came to. */
 export interface Loaded<R> {
   readonly value: R;
+  /** Zero when it is not to be stored. */
   readonly ttlMs: number;
-  readonly skipped: boolean;
+  /** Undefined when the loader said nothing about them. */
+  readonly tags: readonly string[] | undefined;
   readonly tookMs: number;
 }
 
@@ -37,6 +41,13 @@ export interface LoadRequest<V, R> {
   stop(reason: unknown): void;
 }
 
+/** How loads are run and what becomes of their values. */
+export interface LoadOptions {
+  readonly ttlMs: number;
+  readonly negativeTtlMs: number;
+  readonly hardMs: number;
+}
+
 /** Loaders that ignore their signal go on after everyone has left: no more than so many of them. */
 const MAX_ABANDONED = 1000;
 
@@ -46,12 +57,10 @@ export class Loads {
   failed = 0;
   /** How many run on though nobody waits for them. */
   abandoned = 0;
-  readonly #ttlMs: number;
-  readonly #hardMs: number;
+  readonly #options: LoadOptions;
 
-  constructor(ttlMs: number, hardMs: number) {
-    this.#ttlMs = ttlMs;
-    this.#hardMs = hardMs;
+  constructor(options: LoadOptions) {
+    this.#options = options;
   }
 
   /** Rejects with the loader's error, with the reason of `signal`, or with a LoadTimeoutError. */
@@ -59,11 +68,14 @@ export class Loads {
     request.signal.throwIfAborted();
     if (this.abandoned >= MAX_ABANDONED) throw new TooManyLoadsError(request.key, this.abandoned);
     this.started += 1;
-    const outcome = { ttlMs: this.#ttlMs, skipped: false };
+    const wish: Wish = {};
     const startedAt = performance.now();
     try {
-      const value = await this.#inTime(request, contextOf(request, outcome));
-      return { ...outcome, value, tookMs: performance.now() - startedAt };
+      const value = await this.#inTime(request, contextOf(request, wish));
+      const { ttlMs, negativeTtlMs } = this.#options;
+      const usual = value === undefined ? negativeTtlMs : ttlMs;
+      const tookMs = performance.now() - startedAt;
+      return { value, ttlMs: wish.ttlMs ?? usual, tags: wish.tags, tookMs };
     } catch (error) {
       this.failed += 1;
       throw error;
@@ -75,18 +87,20 @@ export class Loads {
     const stopped = Promise.withResolvers<never>();
     const giveUp = () => stopped.reject(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });
-    const timer = setTimeout(() => stop(new LoadTimeoutError(key, this.#hardMs)), this.#hardMs);
+    const { hardMs } = this.#options;
+    const timer = setTimeout(() => stop(new LoadTimeoutError(key, hardMs)), hardMs);
     const work = callAsync(request.load, context);
     try {
       return await Promise.race([work, stopped.promise]);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', giveUp);
-      if (signal.aborted) this.#watchAbandoned(work);
+      if (signal.aborted) this.watchAbandoned(work);
     }
   }
 
-  #watchAbandoned(work: Promise<unknown>): void {
+  /** Counts a load that nobody waits for, for as long as it runs. */
+  watchAbandoned(work: Promise<unknown>): void {
     this.abandoned += 1;
     const settled = () => {
       this.abandoned -= 1;
@@ -95,25 +109,32 @@ export class Loads {
   }
 }
 
+/** What the loader said about storing its value. */
+interface Wish {
+  ttlMs?: number;
+  tags?: readonly string[];
+}
+
 /** A loader that throws at once is a loader that failed. */
 async function callAsync<V, R>(load: Loader<V, R>, context: LoadContext<V>): Promise<R> {
   return load(context);
 }
 
-function contextOf<V, R>(
-  { key, signal, previous }: LoadRequest<V, R>,
-  outcome: { ttlMs: number; skipped: boolean },
-): LoadContext<V> {
+function contextOf<V, R>({ key, signal, previous }: LoadRequest<V, R>, wish: Wish): LoadContext<V> {
   return {
     key,
     signal,
     previous,
     setTtl(ms) {
       checkInteger('ttl', ms, 1);
-      outcome.ttlMs = ms;
+      wish.ttlMs = ms;
+    },
+    setTags(tags) {
+      checkTags(tags);
+      wish.tags = [...tags];
     },
     skip() {
-      outcome.skipped = true;
+      wish.ttlMs = 0;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { checkDelay, checkInteger } from './check.ts';
-import type { Tier, TierLeases } from './tier.ts';
+import type { BusListener, Tier, TierBus, TierLeases } from './tier.ts';
 
 /** How `memoryTier` keeps its bytes. */
 export interface MemoryTierOptions {
@@ -41,6 +41,24 @@ export function memoryTier(options: MemoryTierOptions = {}): Tier {
       }
     },
     leases: memoryLeases(values, tokens),
+    bus: memoryBus(),
+  };
+}
+
+function memoryBus(): TierBus {
+  const channels = new Map<string, Set<BusListener>>();
+  return {
+    subscribe(channel, listener) {
+      const listeners = channels.get(channel) ?? new Set();
+      channels.set(channel, listeners.add(listener));
+      listener.up();
+      return () => listeners.delete(listener);
+    },
+    async publish(channel, text) {
+      for (const listener of channels.get(channel) ?? []) {
+        queueMicrotask(() => listener.message(text));
+      }
+    },
   };
 }
 

@@ -1,4 +1,5 @@
-import { checkDelay, checkInteger, checkMethods } from './check.ts';
+import type { OnBusLoss } from './bus.ts';
+import { checkDelay, checkFraction, checkInteger, checkMethods } from './check.ts';
 import type { Clock } from './clock.ts';
 import { type Codec, json } from './codec.ts';
 import type { Tier } from './tier.ts';
@@ -13,13 +14,26 @@ export interface CacheOptions {
   readonly version?: number;
   /** How long past its ttl a value is still served when the loader fails, in ms, from L1 and L2. Default 0. */
   readonly staleIfErrorMs?: number;
+  /** How long past its ttl a value is served at once while one load refreshes it, in ms. Default 0. */
+  readonly staleWhileRevalidateMs?: number;
+  /**
+   * The part of its ttl, between 0 and 1, after which a value that is asked for is refreshed while
+   * it is served, so that nobody waits for what is asked for often. Default 1: not before its end.
+   */
+  readonly refreshAhead?: number;
+  /** How long it is remembered that the loader found nothing (gave `undefined`), in ms. Default 0: not at all. */
+  readonly negativeTtlMs?: number;
+  /** How long the loader is left alone after it failed, in ms: callers get the same error or a value past its ttl. Default 0. */
+  readonly errorTtlMs?: number;
+  /** The part, from 0 to below 1, by which a ttl is shortened at most, at random, so that what was stored together does not end together. Default 0. */
+  readonly jitter?: number;
   /** The memory of this process. */
   readonly l1?: {
     /** Default 10,000. */
     readonly maxEntries?: number;
     /**
      * After how many ms L2 is asked again, which bounds how long this process misses what another
-     * one has changed. Default 60,000 with an L2, else `ttlMs`.
+     * one has changed when it is not told. Default 60,000. Without an L2 it has no meaning.
      */
     readonly ttlMs?: number;
   };
@@ -27,6 +41,8 @@ export interface CacheOptions {
   readonly l2?: Tier;
   /** How long a loader may take. */
   readonly loadTimeout?: {
+    /** When a caller is given a value past its ttl, if one may be served, while the load goes on, in ms. Default none. */
+    readonly softMs?: number;
     /** When callers stop waiting for a load, its `signal` aborts and its value is given up, in ms. Default 30,000. */
     readonly hardMs?: number;
   };
@@ -38,6 +54,13 @@ export interface CacheOptions {
    * loads for itself, and an old load may overwrite a delete.
    */
   readonly lease?: { readonly ms: number } | false;
+  /**
+   * What happens to L1 when messages of other processes are missed, since the subscriber has lost
+   * its connection. Default `'revalidate'`: no value is served again from L1 before L2 (or, when that
+   * is away, the loader) was asked about it, once per outage. `{ serveForMs }`: values are served on
+   * for so long first. Once messages are heard again, all values are asked about in either case.
+   */
+  readonly onBusLoss?: OnBusLoss;
   /** How values become bytes in L2. Default `json()`. */
   readonly codec?: Codec;
   /** For tests. Default the system's clocks; with these a hit may be served up to 20 ms past its ttl. */
@@ -47,40 +70,74 @@ export interface CacheOptions {
 /** The options with every default in its place. */
 export interface ResolvedOptions {
   readonly name: string;
-  readonly ttlMs: number;
   readonly version: number;
+  readonly ttlMs: number;
   readonly staleIfErrorMs: number;
+  readonly staleWhileRevalidateMs: number;
+  readonly refreshAhead: number;
+  readonly negativeTtlMs: number;
+  readonly errorTtlMs: number;
+  readonly jitter: number;
   readonly maxEntries: number;
-  readonly l1TtlMs: number;
+  readonly l1TtlMs: number | undefined;
   readonly l2: Tier | undefined;
+  readonly softMs: number | undefined;
   readonly hardMs: number;
   readonly leaseMs: number | undefined;
+  readonly onBusLoss: OnBusLoss;
   readonly codec: Codec;
   readonly clock: Clock | undefined;
 }
 
-const L1_TTL_MS = 60_000;
+const defaults = {
+  version: 1,
+  staleIfErrorMs: 0,
+  staleWhileRevalidateMs: 0,
+  refreshAhead: 1,
+  negativeTtlMs: 0,
+  errorTtlMs: 0,
+  jitter: 0,
+  lease: { ms: 3000 },
+  onBusLoss: 'revalidate',
+} as const;
 
 /** @throws RangeError or TypeError that names the option and its value */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
-  const { name, ttlMs, l2, clock } = options;
-  const { maxEntries = 10_000, ttlMs: l1TtlMs = l2 ? L1_TTL_MS : ttlMs } = options.l1 ?? {};
-  const { hardMs = 30_000 } = options.loadTimeout ?? {};
-  const { version = 1, staleIfErrorMs = 0, lease = { ms: 3000 }, codec = json() } = options;
+  const { l1 = {}, loadTimeout = {}, lease, ...rest } = { ...defaults, ...options };
+  const { maxEntries = 10_000, ttlMs: l1TtlMs = 60_000 } = l1;
+  const { softMs, hardMs = 30_000 } = loadTimeout;
+  const { l2, clock, codec = json() } = rest;
   const leaseMs = lease ? lease.ms : undefined;
-  checkName(name);
-  checkInteger('ttlMs', ttlMs, 1);
-  checkInteger('version', version, 0);
-  checkInteger('staleIfErrorMs', staleIfErrorMs, 0);
-  checkInteger('l1.maxEntries', maxEntries, 1);
-  checkInteger('l1.ttlMs', l1TtlMs, 1);
+  checkName(rest.name);
+  checkTimes({ ...rest, maxEntries, l1TtlMs });
+  checkFraction('refreshAhead', rest.refreshAhead, (part) => part > 0 && part <= 1);
+  checkFraction('jitter', rest.jitter, (part) => part >= 0 && part < 1);
   checkDelay('loadTimeout.hardMs', hardMs);
-  if (lease) checkDelay('lease.ms', leaseMs);
+  if (softMs !== undefined) checkDelay('loadTimeout.softMs', softMs);
+  if (leaseMs !== undefined) checkDelay('lease.ms', leaseMs);
+  checkOnBusLoss(rest.onBusLoss);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (l2 !== undefined) checkMethods('l2', l2, ['isReady', 'read', 'write', 'delete']);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'wall']);
-  const own = { name, ttlMs, version, staleIfErrorMs, maxEntries, l1TtlMs };
-  return { ...own, l2, hardMs, leaseMs, codec, clock };
+  const given = { l2, clock, codec, l1TtlMs: l2 && l1TtlMs };
+  return { ...rest, ...given, maxEntries, softMs, hardMs, leaseMs };
+}
+
+function checkTimes(
+  options: Omit<ResolvedOptions, 'l2' | 'softMs' | 'hardMs' | 'leaseMs' | 'codec' | 'clock'>,
+): void {
+  checkInteger('ttlMs', options.ttlMs, 1);
+  checkInteger('version', options.version, 0);
+  checkInteger('staleIfErrorMs', options.staleIfErrorMs, 0);
+  checkInteger('staleWhileRevalidateMs', options.staleWhileRevalidateMs, 0);
+  checkInteger('negativeTtlMs', options.negativeTtlMs, 0);
+  checkInteger('errorTtlMs', options.errorTtlMs, 0);
+  checkInteger('l1.maxEntries', options.maxEntries, 1);
+  checkInteger('l1.ttlMs', options.l1TtlMs, 1);
+}
+
+function checkOnBusLoss(onBusLoss: OnBusLoss): void {
+  if (onBusLoss !== 'revalidate') checkDelay('onBusLoss.serveForMs', onBusLoss?.serveForMs);
 }
 
 function checkName(name: unknown): void {

@@ -24,6 +24,8 @@ export interface Tier {
    * itself, and a load that began before another process deleted the key may be written after that.
    */
   readonly leases?: TierLeases;
+  /** How processes tell each other what has changed. Without it L1 learns of it at the end of its ttl. */
+  readonly bus?: TierBus;
 }
 
 /**
@@ -47,4 +49,22 @@ export interface TierLeases {
   write(key: string, token: string, bytes: Uint8Array, ttlMs: number): Promise<boolean>;
   /** Ends the lease, if it stands. */
   release(key: string, token: string): Promise<void>;
+}
+
+/** Carries short texts between processes, as well as it can. */
+export interface TierBus {
+  /**
+   * Listens until the function that it returns is called. Its own messages may come back to it.
+   * `up` is called when messages are heard from now on, `down` when some may be missed.
+   */
+  subscribe(channel: string, listener: BusListener): () => void;
+  /** Who hears the text sees in L2 what was written or deleted before this call. */
+  publish(channel: string, text: string): Promise<void>;
+}
+
+/** Who listens to a channel. */
+export interface BusListener {
+  message(text: string): void;
+  up(): void;
+  down(): void;
 }

@@ -11,14 +11,22 @@ describe.each([
 ])('on %s', (_name, start) => {
   const server = useServer(start);
   let client: Redis;
+  let subscriber: Redis;
 
   beforeAll(async () => {
     client = new Redis(server().url, { lazyConnect: true });
     await client.connect();
+    subscriber = client.duplicate();
   });
-  afterAll(() => client.disconnect());
+  afterAll(() => {
+    client.disconnect();
+    subscriber.disconnect();
+  });
 
-  tierContract(test, () => redisTier({ client, timeoutMs: 1000 }), { leases: true });
+  tierContract(test, () => redisTier({ client, subscriber, timeoutMs: 1000 }), {
+    leases: true,
+    bus: true,
+  });
 
   test('a key that holds something else than a string has no value', async () => {
     await client.hset('contract:{hash}', 'field', 'value');
@@ -31,10 +39,18 @@ describe.each([
     expect(shared.listenerCount('error')).toBe(1);
   });
 
-  test('is not ready while the client is not connected', async () => {
-    const away = new Redis(server().url, { lazyConnect: true });
+  test('is not ready while the client has no connection', async () => {
+    const away = new Redis(1, '127.0.0.1');
     expect(redisTier({ client: away }).isReady()).toBe(false);
     away.disconnect();
+  });
+
+  test('makes a client connect that waits for its first command', async () => {
+    const lazy = new Redis(server().url, { lazyConnect: true });
+    const tier = redisTier({ client: lazy });
+    expect(tier.isReady()).toBe(true);
+    expect(await tier.read(['contract:{absent}'])).toEqual([undefined]);
+    lazy.disconnect();
   });
 });
 

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 
 export interface Who {
   readonly uid: number;
@@ -31,6 +31,12 @@ export const checkout = path.resolve(import.meta.dirname, '../../..');
 const main = 'reference-services/house/src/main.ts';
 const flags = ['--conditions=@shopgpt/source', '--disable-warning=ExperimentalWarning'];
 
+/** A test that fails half-way leaves nothing behind either: what a house started ends with it. */
+const running = new Set<HouseProcess>();
+afterAll(async () => {
+  await Promise.all([...running].map((house) => house.kill('SIGKILL')));
+});
+
 /** A house in processes of its own: what a reader sees of it. */
 export class HouseProcess {
   readonly #child;
@@ -54,7 +60,11 @@ export class HouseProcess {
     this.#child.stderr.on('data', (chunk) => {
       this.stderr += chunk;
     });
-    this.#exited = once(this.#child, 'exit').then(([code, signal]) => signal ?? code);
+    running.add(this);
+    this.#exited = once(this.#child, 'exit').then(([code, signal]) => {
+      running.delete(this);
+      return signal ?? code;
+    });
   }
 
   get pid(): number {

@@ -3,12 +3,16 @@ import { expect, test, vi } from 'vitest';
 import { HouseProcess, ownPlace } from './house-process.ts';
 import { processesOf } from './processes.ts';
 
-test('a house that was killed leaves nothing, and the next one may start at once', async () => {
+test('a house that was killed leaves nothing, and the next one waits for the last of it', async () => {
   const { folder, env } = await ownPlace();
   const killed = await new HouseProcess({ env }).ready();
+  const service = pidOf(folder, 'end-with-parent');
+  process.kill(service, 'SIGSTOP'); // it notices late
   await killed.kill('SIGKILL');
 
-  const next = await new HouseProcess({ env }).ready();
+  const next = new HouseProcess({ env });
+  setTimeout(() => process.kill(service, 'SIGCONT'), 1500);
+  await next.ready();
   expect(next.stdout).not.toContain('Added');
   await next.kill('SIGTERM');
   await vi.waitUntil(() => processesOf(folder).length === 0, { timeout: 5000 });

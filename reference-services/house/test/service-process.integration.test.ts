@@ -40,6 +40,14 @@ test('a service is ready once it says that it listens, and ends when it is told 
   expect(said).toEqual([]);
 });
 
+test('Ctrl-C does not reach a service: it has a process group of its own', async () => {
+  const group = "require('node:fs').readFileSync('/proc/self/stat', 'utf8').split(' ')[4]";
+  const tell = `console.log(JSON.stringify({ level: 40, msg: process.pid + ' ' + ${group} }));`;
+  const service = await start(tell, listening, stayAlive);
+  await service.stop();
+  expect(said).toEqual([expect.stringMatching(/^a-service: (\d+) \1$/)]);
+});
+
 test('what a service warns of is told, once while it repeats itself', async () => {
   const warn = (text: string) => log(40, text);
   const service = await start(
@@ -91,11 +99,17 @@ test('a start that nobody wants any more is given up', async () => {
   await expect(starting).rejects.toThrow('never mind');
 });
 
-test('a service ends with the house, also while it writes what nobody reads', async () => {
+test('a service ends with the house, also when it must get rid of its last words', async () => {
   writeFileSync(
     path.join(folder, 'src/main.ts'),
     `${listening}
-    process.on('SIGTERM', () => { console.log('x'.repeat(1_000_000)); process.exit(0); });
+    function lastWords() {
+      for (let isWritten = false; !isWritten; ) {
+        try { isWritten = require('node:fs').writeSync(1, 'last words') > 0; } catch {}
+      }
+      process.exit(0);
+    }
+    process.on('SIGTERM', () => setTimeout(lastWords, 200));
     ${stayAlive}`,
   );
   const moduleUrl = new URL('../src/service-process.ts', import.meta.url);

@@ -11,7 +11,7 @@ const config = path.join(import.meta.dirname, 'fixtures/vitest.config.ts');
 
 /** What a run of one of the fixtures prints, line by line. */
 function run(fixture: string): Promise<string[]> {
-  const args = [vitest, 'run', '--config', config, fixture];
+  const args = [vitest, 'run', '--config', config, '--configLoader', 'native', fixture];
   const env = { ...process.env, NO_COLOR: '1' };
   return new Promise((resolve) => {
     execFile(process.execPath, args, { env }, (_error, stdout) => {

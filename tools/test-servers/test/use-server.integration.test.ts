@@ -10,7 +10,7 @@ const vitest = path.join(
 const config = path.join(import.meta.dirname, 'fixtures/vitest.config.ts');
 
 function run(fixture: string, env: NodeJS.ProcessEnv): Promise<Ended> {
-  return runNode([vitest, 'run', '--config', config, fixture], env);
+  return runNode([vitest, 'run', '--config', config, '--configLoader', 'native', fixture], env);
 }
 
 const lastLine = ({ stdout }: Ended) => stdout.trimEnd().split('\n').at(-1);

@@ -1,10 +1,13 @@
 import { checkDelay, checkMethods } from '../check.ts';
-import type { Tier, TierLeases } from '../tier.ts';
+import type { Tier, TierBus, TierLeases } from '../tier.ts';
+import { hubOf, type RedisSubscriber } from './hub.ts';
 import * as scripts from './scripts.ts';
+
+export type { RedisSubscriber } from './hub.ts';
 
 /** What we need of a client: the `Redis` and `Cluster` of ioredis have it. */
 export interface RedisClient {
-  /** `ready` when a command can be sent at once. */
+  /** `ready` when a command can be sent at once, `wait` before the first one. */
   readonly status: string;
   /** True for a Cluster, where one command can only have keys of one slot. */
   readonly isCluster?: boolean;
@@ -12,6 +15,7 @@ export interface RedisClient {
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
   set(key: string, value: Buffer, px: 'PX', milliseconds: number): Promise<unknown>;
   unlink(...keys: string[]): Promise<unknown>;
+  publish(channel: string, message: string): Promise<unknown>;
   callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
@@ -20,6 +24,11 @@ export interface RedisClient {
 export interface RedisTierOptions {
   /** Yours: it is never opened or closed here. Reads must not be sent to replicas. */
   readonly client: RedisClient;
+  /**
+   * A second connection, which does nothing else: `client.duplicate()`. With it, processes tell each
+   * other what they delete and set, and L1 forgets it at once. In a Cluster a connection to one node.
+   */
+  readonly subscriber?: RedisSubscriber;
   /** How long one operation may take, in ms. Default 50. The client's own timeouts are not relied upon. */
   readonly timeoutMs?: number;
 }
@@ -30,14 +39,17 @@ export interface RedisTierOptions {
  *
  * @throws TypeError or RangeError that names the option and its value
  */
-export function redisTier({ client, timeoutMs = 50 }: RedisTierOptions): Tier {
+export function redisTier({ client, subscriber, timeoutMs = 50 }: RedisTierOptions): Tier {
   checkMethods('client', client, ['getBuffer', 'mgetBuffer', 'set', 'unlink', 'callBuffer', 'on']);
+  if (subscriber)
+    checkMethods('subscriber', subscriber, ['subscribe', 'unsubscribe', 'ping', 'on']);
   checkDelay('timeoutMs', timeoutMs);
   hear(client);
   return {
     name: 'redis',
     timeoutMs,
-    isReady: () => client.status === 'ready',
+    // A client that waits for its first command (`lazyConnect`) needs one to connect.
+    isReady: () => client.status === 'ready' || client.status === 'wait',
     async read(keys) {
       const values = await readAll(client, keys);
       return values.map((value) => value ?? undefined);
@@ -52,6 +64,17 @@ export function redisTier({ client, timeoutMs = 50 }: RedisTierOptions): Tier {
       else await client.unlink(...keys, ...keys.map(leaseOf));
     },
     leases: redisLeases(client),
+    ...(subscriber && { bus: redisBus(client, subscriber) }),
+  };
+}
+
+function redisBus(client: RedisClient, subscriber: RedisSubscriber): TierBus {
+  const hub = hubOf(subscriber);
+  return {
+    subscribe: (channel, listener) => hub.add(channel, listener),
+    async publish(channel, text) {
+      await client.publish(channel, text);
+    },
   };
 }
 

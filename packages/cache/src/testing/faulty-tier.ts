@@ -1,4 +1,4 @@
-import type { Tier, TierLeases } from '../tier.ts';
+import type { BusListener, Tier, TierBus, TierLeases } from '../tier.ts';
 
 /** A tier that does what the one behind it does until it is told to fail. */
 export interface FaultyTier extends Tier {
@@ -12,16 +12,18 @@ export interface FaultyTier extends Tier {
   delay(ms: number): void;
   /** Says that it is not connected. */
   disconnect(): void;
+  /** Messages of the bus get lost, and its listeners are told so. */
+  cutBus(): void;
   /** Back to normal. */
   heal(): void;
 }
 
 /** `lease` stands for all that is done with leases. */
-type Operation = 'read' | 'write' | 'delete' | 'lease';
+type Operation = 'read' | 'write' | 'delete' | 'lease' | 'publish';
 
 /** Wraps a tier, e.g. `faultyTier(memoryTier())`. */
 export function faultyTier(tier: Tier): FaultyTier {
-  const calls = { read: 0, write: 0, delete: 0, lease: 0 };
+  const calls = { read: 0, write: 0, delete: 0, lease: 0, publish: 0 };
   let failing: readonly Operation[] = [];
   let gate = Promise.withResolvers<void>();
   let connected = true;
@@ -36,6 +38,24 @@ export function faultyTier(tier: Tier): FaultyTier {
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     return answer;
   }
+
+  const listeners = new Set<BusListener>();
+  let isCut = false;
+  const faultyBus = (bus: TierBus): TierBus => ({
+    subscribe(channel, listener) {
+      listeners.add(listener);
+      const unsubscribe = bus.subscribe(channel, {
+        message: (text) => isCut || listener.message(text),
+        up: () => isCut || listener.up(),
+        down: () => listener.down(),
+      });
+      return () => {
+        listeners.delete(listener);
+        unsubscribe();
+      };
+    },
+    publish: (...args) => through('publish', () => bus.publish(...args)),
+  });
 
   const faultyLeases = (leases: TierLeases): TierLeases => ({
     take: (...args) => through('lease', () => leases.take(...args)),
@@ -53,8 +73,14 @@ export function faultyTier(tier: Tier): FaultyTier {
     write: (key, bytes, ttlMs) => through('write', () => tier.write(key, bytes, ttlMs)),
     delete: (keys) => through('delete', () => tier.delete(keys)),
     ...(tier.leases && { leases: faultyLeases(tier.leases) }),
+    ...(tier.bus && { bus: faultyBus(tier.bus) }),
+    cutBus() {
+      isCut = true;
+      for (const listener of listeners) listener.down();
+    },
     fail(...operations) {
-      failing = operations.length > 0 ? operations : ['read', 'write', 'delete', 'lease'];
+      failing =
+        operations.length > 0 ? operations : ['read', 'write', 'delete', 'lease', 'publish'];
     },
     hang() {
       gate = Promise.withResolvers();
@@ -70,6 +96,9 @@ export function faultyTier(tier: Tier): FaultyTier {
       delayMs = 0;
       connected = true;
       gate.resolve();
+      if (!isCut) return;
+      isCut = false;
+      for (const listener of listeners) listener.up();
     },
   };
 }

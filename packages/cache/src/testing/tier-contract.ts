@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { Tier, TierLeases } from '../tier.ts';
+import type { Tier, TierBus, TierLeases } from '../tier.ts';
 
 /** The `test` of vitest, jest or node:test. */
 export type TestFunction = (title: string, run: () => Promise<void>) => unknown;
@@ -9,6 +9,8 @@ export type TestFunction = (title: string, run: () => Promise<void>) => unknown;
 export interface TierCapabilities {
   /** Whether it has `leases`. Default false. */
   readonly leases?: boolean;
+  /** Whether it has a `bus`. Default false. */
+  readonly bus?: boolean;
 }
 
 /**
@@ -26,8 +28,10 @@ export function tierContract(
     test(title, async () => run(await open(), `contract:{${randomUUID()}}`));
 
   if (capabilities.leases) leaseContract(test, open);
+  if (capabilities.bus) busContract(test, open);
   contract('can what it says it can', async (tier) => {
     assert.equal(tier.leases !== undefined, capabilities.leases ?? false);
+    assert.equal(tier.bus !== undefined, capabilities.bus ?? false);
   });
 
   contract('is ready once it is connected, and has a name and a deadline', async (tier) => {
@@ -206,6 +210,84 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
     assert.equal(await leases.take(renewed, 'b', ms, undefined), 'held');
     assert.equal(await leases.write(key, 'a', bytes, ms), false);
   });
+}
+
+function busContract(test: TestFunction, open: () => Tier | Promise<Tier>): void {
+  type Run = (bus: TierBus, channel: string, tier: Tier) => Promise<void>;
+  const contract = (title: string, run: Run) =>
+    test(title, async () => {
+      const tier = await open();
+      assert.ok(tier.bus, 'has no bus');
+      await run(tier.bus, `contract:${randomUUID()}`, tier);
+    });
+
+  contract(
+    'carries every text, in order, to all who listen to the channel',
+    async (bus, channel) => {
+      const [one, other, stranger] = [ear(), ear(), ear()];
+      const ends = [
+        bus.subscribe(channel, one),
+        bus.subscribe(channel, other),
+        bus.subscribe(`${channel}:other`, stranger),
+      ];
+      await until(async () => one.ups > 0 && other.ups > 0 && stranger.ups > 0);
+      const texts = ['1', '{"two":"ü"}', '3'];
+      await Promise.all(texts.map((text) => bus.publish(channel, text)));
+      await until(async () => one.heard.length === 3 && other.heard.length === 3);
+      assert.deepEqual([one.heard, other.heard, stranger.heard], [texts, texts, []]);
+      for (const end of ends) end();
+    },
+  );
+
+  contract(
+    'carries nothing to who no longer listens, and all to who listens later',
+    async (bus, channel) => {
+      const [gone, later] = [ear(), ear()];
+      const end = bus.subscribe(channel, gone);
+      await until(async () => gone.ups > 0);
+      end();
+      const endLater = bus.subscribe(channel, later);
+      await until(async () => later.ups > 0);
+      await bus.publish(channel, 'text');
+      await until(async () => later.heard.length > 0);
+      assert.deepEqual(gone.heard, []);
+      endLater();
+    },
+  );
+
+  contract(
+    'who hears a text sees what was written and deleted before it',
+    async (bus, channel, tier) => {
+      const key = `contract:{${channel}}`;
+      const seen: Promise<readonly (Uint8Array | undefined)[]>[] = [];
+      const listener = ear();
+      listener.message = () => void seen.push(tier.read([key]));
+      const end = bus.subscribe(channel, listener);
+      await until(async () => listener.ups > 0);
+      const written = tier.write(key, Uint8Array.of(1), 60_000);
+      await Promise.all([written, bus.publish(channel, 'written')]);
+      await until(async () => seen.length === 1);
+      await Promise.all([tier.delete([key]), bus.publish(channel, 'deleted')]);
+      await until(async () => seen.length === 2);
+      const [first, second] = await Promise.all(seen);
+      assert.equal(first?.[0]?.[0], 1);
+      assert.equal(second?.[0], undefined);
+      end();
+    },
+  );
+}
+
+function ear() {
+  const listener = {
+    heard: [] as string[],
+    ups: 0,
+    message: (text: string) => void listener.heard.push(text),
+    up() {
+      listener.ups += 1;
+    },
+    down: () => undefined,
+  };
+  return listener;
 }
 
 async function readPlain(tier: Tier, key: string): Promise<number[] | undefined> {

@@ -46,11 +46,7 @@ export function createHttpServer(app: RequestListener, options: ServerOptions): 
     app(request, response);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const isAnswering = [...open].some(
-      (response) => response.socket === socket && response.headersSent,
-    );
-    if (isAnswering) socket.destroy();
-    else refuse(socket, clientProblem(error.code));
+    refuse(socket, clientProblem(error.code));
   });
 
   return {

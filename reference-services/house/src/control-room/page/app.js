@@ -170,7 +170,7 @@ function componentTable({ kind, name, stats }) {
     const id = `${kind} ${name} ${key}`;
     const isNew = before.has(id) && before.get(id) !== value;
     before.set(id, value);
-    const look = isNew ? 'changed' : value === 0 ? 'zero' : '';
+    const look = isNew ? 'changed' : shown === 0 ? 'zero' : '';
     row.append(
       element('th', key, { scope: 'row' }),
       element('td', shown, { class: `number ${look}` }),

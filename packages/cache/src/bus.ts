@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { TierBus } from './tier.ts';
+
+/** What happens to L1 when messages of other processes may be missed. */
+export type OnBusLoss = 'revalidate' | { readonly serveForMs: number };
+
+/** Who must know what other processes have changed. */
+export interface Audience {
+  changed(keys: readonly string[]): void;
+  /** A tag has this id from now on. */
+  renewed(tag: string, id: string): void;
+  /** Anything may have changed. */
+  distrust(): void;
+}
+
+/** Raised when a message says something that an older version would get wrong. */
+const VERSION = 1;
+
+interface Message {
+  readonly version: number;
+  /** The cache that sent it. */
+  readonly origin: string;
+  readonly keys: readonly string[];
+  /** Tags that were invalidated, with their new ids. */
+  readonly tags: readonly (readonly [tag: string, id: string])[];
+}
+
+/** Tells the caches of other processes which keys have changed, and hears it from them. */
+export class Bus {
+  /** Times when messages began to be missed. */
+  losses = 0;
+  /** Whether messages are heard now. */
+  isUp = false;
+  readonly #bus: TierBus;
+  readonly #channel: string;
+  readonly #onLoss: OnBusLoss;
+  readonly #audience: Audience;
+  readonly #origin = randomUUID();
+  readonly #unsubscribe: () => void;
+  #serving: NodeJS.Timeout | undefined;
+
+  constructor(bus: TierBus, channel: string, onLoss: OnBusLoss, audience: Audience) {
+    this.#bus = bus;
+    this.#channel = channel;
+    this.#onLoss = onLoss;
+    this.#audience = audience;
+    this.#unsubscribe = bus.subscribe(channel, {
+      message: (text) => this.#hear(text),
+      up: () => this.#up(),
+      down: () => this.#down(),
+    });
+  }
+
+  announce(keys: readonly string[]): Promise<void> {
+    return this.#send({ keys, tags: [] });
+  }
+
+  announceTag(tag: string, id: string): Promise<void> {
+    return this.#send({ keys: [], tags: [[tag, id]] });
+  }
+
+  close(): void {
+    clearTimeout(this.#serving);
+    this.#unsubscribe();
+  }
+
+  #send(news: Pick<Message, 'keys' | 'tags'>): Promise<void> {
+    const message: Message = { version: VERSION, origin: this.#origin, ...news };
+    return this.#bus.publish(this.#channel, JSON.stringify(message));
+  }
+
+  #hear(text: string): void {
+    const message = parse(text);
+    // What cannot be understood may concern any key.
+    if (!message) this.#audience.distrust();
+    else if (message.origin !== this.#origin) {
+      this.#audience.changed(message.keys);
+      for (const [tag, id] of message.tags) this.#audience.renewed(tag, id);
+    }
+  }
+
+  #up(): void {
+    clearTimeout(this.#serving);
+    this.isUp = true;
+    // What was stored while nothing was heard may be as old as what was stored before.
+    this.#audience.distrust();
+  }
+
+  #down(): void {
+    this.losses += 1;
+    this.isUp = false;
+    if (this.#onLoss === 'revalidate') this.#audience.distrust();
+    else this.#distrustLater(this.#onLoss.serveForMs);
+  }
+
+  #distrustLater(ms: number): void {
+    clearTimeout(this.#serving);
+    this.#serving = setTimeout(() => this.#audience.distrust(), ms).unref();
+  }
+}
+
+function parse(text: string): Message | undefined {
+  try {
+    const message: Message = JSON.parse(text);
+    const isOurs =
+      message.version === VERSION && Array.isArray(message.keys) && Array.isArray(message.tags);
+    return isOurs ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
