@@ -11,6 +11,7 @@ test('the doors export what they say', () => {
     'startProxy',
     'startRedis',
     'startRedisCluster',
+    'startRedisSentinel',
     'startValkey',
   ]);
   expect(Object.keys(forVitest)).toEqual(['useServer']);
