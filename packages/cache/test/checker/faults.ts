@@ -9,7 +9,7 @@ export interface Fault {
   /** Two may strike at once when one strikes a process and the other the server. */
   readonly strikes: 'process' | 'server';
   readonly deafens: 'nobody' | 'one' | 'all';
-  strike(fleet: Fleet, node: Node, server: TestServer): Promise<void> | void;
+  strike(fleet: Fleet, node: Node, server: TestServer): Promise<void> | void | undefined;
   heal?(fleet: Fleet, node: Node, server: TestServer): Promise<void> | void;
 }
 

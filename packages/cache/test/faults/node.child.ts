@@ -1,6 +1,8 @@
 // One process of a fleet: a cache over the rows of a shared database, which does what its parent says.
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createCache, type Tier } from '@shopgpt/cache';
 import { redisTier } from '@shopgpt/cache/redis';
 import { Cluster, Redis } from 'ioredis';
@@ -76,6 +78,9 @@ let rejections = 0;
 process.on('unhandledRejection', () => {
   rejections += 1;
 });
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 const keyOf = (row: number) => `row${row}`;
 
@@ -155,7 +160,10 @@ const calls = {
   },
   run: (work: Parameters<typeof workload>[2]) => workload(cache, rows, work),
   /** Rejections that nobody handled, and the heap in bytes. */
-  health: () => ({ rejections, heapBytes: process.memoryUsage().heapUsed }),
+  health() {
+    collectGarbage();
+    return { rejections, heapBytes: process.memoryUsage().heapUsed };
+  },
 };
 
 function connect() {
