@@ -152,6 +152,8 @@ describe.each([
     await here.cache.set('a', 'old');
     await there.cache.get('a');
     await server().kill();
+    // Through the proxy the news takes a moment.
+    await vi.waitFor(() => expect(there.cache.stats().l2.busLosses).toBeGreaterThan(0));
     expect(await there.cache.getOrSet('a', () => 'loaded')).toBe('loaded');
     await server().restart();
     await heard(here, there);

@@ -12,6 +12,7 @@ test('the doors export what they say', () => {
     'startProxy',
     'startRedis',
     'startRedisCluster',
+    'startRedisSentinel',
     'startValkey',
   ]);
   expect(Object.keys(forVitest)).toEqual(['useServer']);

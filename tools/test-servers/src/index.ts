@@ -6,5 +6,6 @@ export { type FaultProxy, type ProxyOptions, startProxy } from './proxy.ts';
 export { startRedis } from './redis.ts';
 export { type RedisCluster, startRedisCluster } from './redis-cluster.ts';
 export type { RedisOptions } from './redis-like.ts';
+export { type RedisSentinel, startRedisSentinel } from './redis-sentinel.ts';
 export type { StartOptions, TestServer } from './server.ts';
 export { startValkey } from './valkey.ts';

@@ -4,6 +4,7 @@ import {
   startPostgres,
   startRedis,
   startRedisCluster,
+  startRedisSentinel,
   startValkey,
 } from '../src/index.ts';
 import { useServer } from '../src/vitest.ts';
@@ -12,6 +13,7 @@ const redis = useServer(startRedis, { own: true });
 const valkey = useServer(startValkey, { own: true });
 const postgres = useServer(startPostgres, { own: true });
 const cluster = useServer(startRedisCluster, { own: true });
+const sentinel = useServer(startRedisSentinel, { own: true });
 afterEach(() => {
   vi.unstubAllEnvs();
 });
@@ -21,6 +23,7 @@ describe.each([
   { variable: 'TEST_VALKEY_URL', start: startValkey, there: valkey },
   { variable: 'TEST_POSTGRES_URL', start: startPostgres, there: postgres },
   { variable: 'TEST_REDIS_CLUSTER_URL', start: startRedisCluster, there: cluster },
+  { variable: 'TEST_REDIS_SENTINEL_URL', start: startRedisSentinel, there: sentinel },
 ])('$variable', ({ variable, start, there }) => {
   test('comes first, and its server is used but not harmed', async () => {
     vi.stubEnv(variable, there().url);
