@@ -22,6 +22,6 @@ export function backoffMs(
     const upToMs = Math.max(baseMs, previousMs * 3);
     return Math.min(maxMs, baseMs + Math.random() * (upToMs - baseMs));
   }
-  const delayMs = Math.min(maxMs, baseMs * 2 ** (retry - 1));
+  const delayMs = Math.min(maxMs, baseMs * 2 ** Math.min(retry - 1, 53));
   return jitter === 'full' ? Math.random() * delayMs : delayMs;
 }

@@ -1,26 +1,17 @@
 import { announce } from './announce.ts';
 import { type FullClock, fullClock } from './clock.ts';
 import type { Counts } from './counts.ts';
-import {
-  abandoned,
-  BreakerOpenError,
-  HalfOpenBusyError,
-  isRefusal,
-  withoutStack,
-} from './errors.ts';
+import { BreakerOpenError, HalfOpenBusyError, withoutStack } from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
-import { Attempt, type CallContext, type CallOptions, Execution, type Work } from './execution.ts';
-import { type BreakerState, Machine, type MachineRules, REFUSED, type Verdict } from './machine.ts';
-import {
-  type BreakerOptions,
-  type Outcome,
-  type ResolvedBreakerOptions,
-  resolveOptions,
-  standard,
-  validOpenMs,
-  validVerdict,
-} from './options.ts';
+import { Execution } from './execution.ts';
+import type { Guard, Permit } from './guard.ts';
+import { Ledger } from './ledger.ts';
+import { type BreakerState, Machine, REFUSED } from './machine.ts';
+import { type BreakerOptions, type ResolvedBreakerOptions, resolveOptions } from './options.ts';
+import { Rules } from './rules.ts';
+import { type BreakerSnapshot, checkSnapshot } from './snapshot.ts';
 import { type BreakerStats, Totals } from './stats.ts';
+import { type CallContext, type CallOptions, unlimited, type Work } from './work.ts';
 
 /** Ends an isolation; also by `using`. */
 export interface Isolation extends Disposable {
@@ -38,27 +29,27 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
   return new Breaker(resolveOptions(options));
 }
 
+/** A breaker keeps its own totals. */
+const ignored = { successes: 0, failures: 0, aborts: 0, deadlines: 0 };
+
 /** Holds nothing that needs closing: no timer, no connection. */
-export class Breaker {
+export class Breaker implements Guard {
   /** The breaker's name, as its errors and metrics show it. */
   readonly name: string;
-  readonly #options: ResolvedBreakerOptions;
   readonly #clock: FullClock;
   readonly #machine: Machine;
   readonly #hooks: Hooks;
   readonly #totals = new Totals();
-  readonly #timed: boolean;
-  readonly #classifies: boolean;
+  readonly #ledger: Ledger;
   #isolations = 0;
 
   constructor(options: ResolvedBreakerOptions) {
     this.name = options.name;
-    this.#options = options;
     this.#clock = fullClock(options.clock);
     this.#hooks = new Hooks(options.name);
-    this.#machine = new Machine(this.#rules(), this.#clock.now());
-    this.#timed = Number.isFinite(options.slowCallMs);
-    this.#classifies = options.classify !== standard.classify;
+    const rules = new Rules(options, this.#hooks, this.#totals);
+    this.#machine = new Machine(options, rules, this.#clock.now());
+    this.#ledger = new Ledger(options, this.#clock, this.#machine, rules, this.#totals);
     announce(this);
   }
 
@@ -77,9 +68,16 @@ export class Breaker {
     return this.#machine.look(this.#clock.now()).tally.snapshot();
   }
 
+  /** Whether an isolation is in force. */
+  get isolated(): boolean {
+    return this.#isolations > 0;
+  }
+
   /** Numbers since the breaker was created; they only grow. */
   stats(): BreakerStats {
-    return this.#totals.snapshot(this.state, this.#isolations, this.#hooks.errors);
+    const { state } = this;
+    const latency = this.#ledger.latency?.snapshot();
+    return this.#totals.snapshot(state, this.#isolations, this.#hooks.errors, latency);
   }
 
   /**
@@ -87,19 +85,30 @@ export class Breaker {
    *
    * @throws BreakerOpenError, HalfOpenBusyError when refused; the signal's reason when it is aborted
    */
-  async execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
+  execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
     if (options) return this.#executeFor(fn, options);
-    const admittedAtMs = this.#clock.now();
-    const generation = this.#admit(admittedAtMs);
-    let value: Awaited<T>;
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) return Promise.reject(this.#refusal(nowMs));
+    const { passed, thrown } = this.#ledger.open(generation, nowMs);
     try {
-      value = await fn(new Attempt(1, undefined));
+      return Promise.resolve(fn(unlimited)).then(passed, thrown) as Promise<Awaited<T>>;
     } catch (error) {
-      this.#failed(generation, admittedAtMs, error);
-      throw error;
+      return Promise.reject(error).catch(thrown);
     }
-    this.#succeeded(generation, admittedAtMs, value);
-    return value;
+  }
+
+  /**
+   * The two steps of `execute` apart, for work that is no function to be called (gobreaker's
+   * two-step breaker): leave for one call, which must be told how the call has ended.
+   *
+   * @throws BreakerOpenError, HalfOpenBusyError when refused
+   */
+  admit(): Permit {
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) throw this.#refusal(nowMs);
+    return this.#ledger.open(generation, nowMs);
   }
 
   /** The function with the breaker around it: `ctx` is added, the other arguments are the caller's. */
@@ -136,24 +145,41 @@ export class Breaker {
     return this.#hooks.on(event, listener);
   }
 
-  async #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
-    const { signal, deadline = Number.POSITIVE_INFINITY } = options;
-    const execution = new Execution(this.#clock, false, deadline, signal);
-    try {
-      if (execution.ended) throw abandoned;
-      return await this.execute(() => execution.call(fn));
-    } catch (error) {
-      throw execution.ended ? execution.ended.reason : error;
-    } finally {
-      execution.close();
+  /** The state as plain data. An isolation is not carried: trials would decide in its place. */
+  export(): BreakerSnapshot {
+    const nowMs = this.#clock.now();
+    const wallMs = this.#clock.wall();
+    const { timesOpened } = this.#machine;
+    const state = this.#machine.look(nowMs);
+    const { kind, tally } = state;
+    const counts = tally.snapshot();
+    if (kind === 'half-open' || this.isolated) {
+      return { state: 'half-open', sinceEpochMs: wallMs, openMs: 0, timesOpened, counts };
     }
+    const openMs = kind === 'open' ? state.untilMs - state.sinceMs : 0;
+    const sinceEpochMs = wallMs - (nowMs - state.sinceMs);
+    return { state: kind, sinceEpochMs, openMs, timesOpened, counts };
   }
 
-  #admit(nowMs: number): number {
-    const generation = this.#machine.admit(nowMs);
-    if (generation === REFUSED) throw this.#refusal(nowMs);
-    this.#totals.admitted += 1;
-    return generation;
+  /**
+   * Takes over what `export` gave, here or in another process: an open breaker goes on being open
+   * for what is left of its time by the wall clock. Does nothing while isolated.
+   *
+   * @throws TypeError or RangeError for a bad snapshot, naming the field
+   */
+  import(snapshot: BreakerSnapshot): void {
+    checkSnapshot(snapshot);
+    if (this.isolated) return;
+    const nowMs = this.#clock.now();
+    // Another host's clock may be ahead of ours: what is to come has begun just now.
+    const ageMs = Math.max(0, this.#clock.wall() - snapshot.sinceEpochMs);
+    this.#machine.restore(snapshot, nowMs - ageMs);
+    this.#machine.look(nowMs);
+  }
+
+  #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
+    const parts = { clock: this.#clock, breaker: this };
+    return new Execution(parts, ignored, fn, options).start() as Promise<Awaited<T>>;
   }
 
   #refusal(nowMs: number): Error {
@@ -164,55 +190,5 @@ export class Breaker {
     }
     this.#totals.refusedOpen += 1;
     return withoutStack(() => new BreakerOpenError(this.name, state.untilMs - nowMs));
-  }
-
-  #succeeded(generation: number, admittedAtMs: number, value: unknown): void {
-    if (this.#classifies) {
-      this.#settled(generation, admittedAtMs, this.#classify({ ok: true, value }));
-    } else if (!this.#timed && this.#machine.settleTimelessly(generation)) {
-      this.#totals.success += 1;
-    } else {
-      this.#settled(generation, admittedAtMs, 'success');
-    }
-  }
-
-  #failed(generation: number, admittedAtMs: number, error: unknown): void {
-    const verdict = isRefusal(error) ? 'excluded' : this.#classify({ ok: false, error });
-    this.#settled(generation, admittedAtMs, verdict);
-  }
-
-  #settled(generation: number, admittedAtMs: number, verdict: Verdict): void {
-    const nowMs = this.#clock.now();
-    const slow = verdict !== 'excluded' && nowMs - admittedAtMs >= this.#options.slowCallMs;
-    this.#totals[verdict] += 1;
-    if (slow) this.#totals.slow += 1;
-    this.#machine.settle(generation, admittedAtMs, verdict, slow, nowMs);
-  }
-
-  #classify(outcome: Outcome): Verdict {
-    const { classify } = this.#options;
-    return (
-      this.#hooks.run('classify', undefined, () => validVerdict(classify(outcome))) ??
-      standard.classify(outcome)
-    );
-  }
-
-  #rules(): MachineRules {
-    const { openMs, readyToTrip, ...rules } = this.#options;
-    const hooks = this.#hooks;
-    return {
-      ...rules,
-      readyToTrip: (counts: Counts) =>
-        hooks.run('readyToTrip', undefined, () => readyToTrip(counts)) ??
-        standard.readyToTrip(counts),
-      openMs: (timesOpened: number) => {
-        if (typeof openMs === 'number') return openMs;
-        return hooks.run('openMs', standard.openMs, () => validOpenMs(openMs(timesOpened)));
-      },
-      changed: (from: BreakerState, to: BreakerState, counts: Counts) => {
-        this.#totals.changed(to);
-        hooks.emit('stateChange', { from, to, counts });
-      },
-    };
   }
 }

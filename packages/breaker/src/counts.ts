@@ -39,6 +39,11 @@ export class Tally {
     this.consecutiveSuccesses = 0;
   }
 
+  /** Calls that were in flight then will never be heard of. */
+  restore({ completed, exclusions, ...counts }: Counts): void {
+    Object.assign(this, counts, { exclusions, requests: completed + exclusions });
+  }
+
   snapshot(): Counts {
     const { requests, successes, failures, exclusions, slow } = this;
     const { consecutiveSuccesses, consecutiveFailures } = this;

@@ -1,3 +1,4 @@
+import { callable, oneOf } from './check.ts';
 import type { Counts } from './counts.ts';
 import type { BreakerState } from './machine.ts';
 
@@ -30,7 +31,8 @@ type Listener = (event: never) => void;
  */
 export class Hooks {
   readonly #name: string;
-  readonly #listeners = new Map<keyof BreakerEvents, Set<Listener>>();
+  /** Made for the first listener: most breakers have none. */
+  #listeners: Record<keyof BreakerEvents, Set<Listener>> | undefined;
   #warned = false;
   /** How often a hook threw. */
   errors = 0;
@@ -44,15 +46,18 @@ export class Hooks {
     event: E,
     listener: (event: BreakerEvents[E]) => void,
   ): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners);
+    oneOf('event', event, ['stateChange', 'hookError']);
+    callable('listener', listener);
+    this.#listeners ??= { stateChange: new Set(), hookError: new Set() };
+    const listeners = this.#listeners[event];
+    // Its own function, so that the same listener put on twice is two.
     const own: Listener = (value) => listener(value);
     listeners.add(own);
     return () => void listeners.delete(own);
   }
 
   emit<E extends keyof BreakerEvents>(event: E, value: BreakerEvents[E]): void {
-    for (const listener of this.#listeners.get(event) ?? []) {
+    for (const listener of this.#listeners?.[event] ?? []) {
       this.run(event, undefined, () => listener(value as never));
     }
   }
@@ -72,7 +77,7 @@ export class Hooks {
   #report(hook: string, error: unknown): void {
     this.errors += 1;
     // A listener of 'hookError' that throws must not be told about itself for ever.
-    if (hook !== 'hookError' && this.#listeners.get('hookError')?.size) {
+    if (hook !== 'hookError' && this.#listeners?.hookError.size) {
       this.emit('hookError', { hook, error });
     } else if (!this.#warned) {
       this.#warned = true;

@@ -8,6 +8,7 @@ test('the door has these names and no others', async () => {
     'DeadlineError',
     'HalfOpenBusyError',
     'createBreaker',
+    'createBreakerRegistry',
     'createBulkhead',
     'createFallback',
     'createPolicy',

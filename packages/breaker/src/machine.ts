@@ -1,5 +1,6 @@
 import { type Counts, Tally } from './counts.ts';
 import { RollingWindow } from './rolling-window.ts';
+import type { BreakerSnapshot } from './snapshot.ts';
 
 /** What a breaker says of itself. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -37,12 +38,16 @@ interface HalfOpen {
   readonly trials: number[];
 }
 
-/** The rules, and the decisions that are the user's: none of them throws. */
-export interface MachineRules {
+/** The numbers that the machine goes by; see `BreakerOptions`. */
+export interface MachineOptions {
   readonly maxRequests: number;
   readonly intervalMs: number;
   readonly bucketMs: number;
   readonly maxHalfOpenMs: number;
+}
+
+/** The decisions that are not the machine's; none of them throws. */
+export interface MachineRules {
   readyToTrip(counts: Counts): boolean;
   openMs(timesOpened: number): number;
   changed(from: BreakerState, to: BreakerState, counts: Counts): void;
@@ -58,15 +63,16 @@ const nothingCounted = new Tally();
  * As there, time passes only when somebody looks: at a call, at a result, at a reading of the state.
  */
 export class Machine {
+  readonly #options: MachineOptions;
   readonly #rules: MachineRules;
-  readonly #buckets: number;
   #generation = 0;
-  #timesOpened = 0;
+  /** How often in a row it has opened, with no closing in between. */
+  timesOpened = 0;
   #state: State;
 
-  constructor(rules: MachineRules, nowMs: number) {
+  constructor(options: MachineOptions, rules: MachineRules, nowMs: number) {
+    this.#options = options;
     this.#rules = rules;
-    this.#buckets = rules.bucketMs > 0 ? Math.ceil(rules.intervalMs / rules.bucketMs) : 0;
     this.#state = this.#closed(nowMs);
   }
 
@@ -76,7 +82,7 @@ export class Machine {
     switch (state.kind) {
       case 'closed':
         if (nowMs > state.endsAtMs) this.#state = this.#closed(nowMs);
-        else if (state.rolling) state.rolling.moveTo(this.#age(state, nowMs));
+        else if (state.rolling) state.rolling.moveTo(nowMs);
         break;
       case 'open':
         if (nowMs > state.untilMs) this.#halfOpen();
@@ -93,13 +99,19 @@ export class Machine {
     const { tally } = state;
     if (state.kind === 'open') return REFUSED;
     if (state.kind === 'half-open') {
-      if (tally.requests - tally.exclusions >= this.#rules.maxRequests) return REFUSED;
+      if (tally.requests - tally.exclusions >= this.#options.maxRequests) return REFUSED;
       state.trials.push(nowMs);
+    } else if (state.rolling) {
+      state.rolling.current.requests += 1;
     }
     tally.requests += 1;
-    const bucket = this.#bucketOf(state, nowMs);
-    if (bucket) bucket.requests += 1;
     return state.generation;
+  }
+
+  /** Whether the time at which a call of this generation was admitted does not matter. */
+  isTimeless(generation: number): boolean {
+    const state = this.#state;
+    return state.kind === 'closed' && !state.rolling && state.generation === generation;
   }
 
   /**
@@ -141,6 +153,19 @@ export class Machine {
     this.#halfOpen();
   }
 
+  /** Takes over a state that began at `sinceMs`, of this breaker or of one in another process. */
+  restore(snapshot: BreakerSnapshot, sinceMs: number): void {
+    this.timesOpened = snapshot.timesOpened;
+    if (snapshot.state === 'open') this.#open(sinceMs, sinceMs + snapshot.openMs);
+    else if (snapshot.state === 'half-open') this.#halfOpen();
+    else {
+      const closed = this.#closed(sinceMs);
+      // A rolling window begins empty: nobody knows which of its buckets the counts belong to.
+      if (!closed.rolling) closed.tally.restore(snapshot.counts);
+      this.#become(closed);
+    }
+  }
+
   #settleClosed(
     state: Closed,
     admittedAtMs: number,
@@ -148,7 +173,7 @@ export class Machine {
     slow: boolean,
     nowMs: number,
   ): void {
-    const bucket = this.#bucketOf(state, admittedAtMs);
+    const bucket = state.rolling?.bucketOf(admittedAtMs);
     if (state.rolling && !bucket) return;
     count(state.tally, verdict, slow);
     if (bucket) count(bucket, verdict, slow);
@@ -168,30 +193,21 @@ export class Machine {
     state.trials.splice(state.trials.indexOf(admittedAtMs), 1);
     count(state.tally, verdict, slow);
     if (verdict === 'failure') this.#trip(nowMs);
-    else if (state.tally.consecutiveSuccesses >= this.#rules.maxRequests) this.#close(nowMs);
+    else if (state.tally.consecutiveSuccesses >= this.#options.maxRequests) this.#close(nowMs);
   }
 
   /** A trial that never settles is a failure from the moment its time was up. */
   #writeOffTrials(state: HalfOpen, nowMs: number): void {
     const [oldest] = state.trials;
-    if (oldest === undefined || nowMs - oldest <= this.#rules.maxHalfOpenMs) return;
+    if (oldest === undefined || nowMs - oldest <= this.#options.maxHalfOpenMs) return;
     state.tally.failure();
-    this.#trip(oldest + this.#rules.maxHalfOpenMs);
+    this.#trip(oldest + this.#options.maxHalfOpenMs);
     this.look(nowMs);
   }
 
-  #bucketOf(state: State, atMs: number): Tally | undefined {
-    if (state.kind !== 'closed' || !state.rolling) return undefined;
-    return state.rolling.bucketOf(this.#age(state, atMs));
-  }
-
-  #age(state: Closed, atMs: number): number {
-    return Math.max(0, Math.floor((atMs - state.sinceMs) / this.#rules.bucketMs));
-  }
-
   #trip(atMs: number): void {
-    this.#timesOpened += 1;
-    this.#open(atMs, atMs + this.#rules.openMs(this.#timesOpened));
+    this.timesOpened += 1;
+    this.#open(atMs, atMs + this.#rules.openMs(this.timesOpened));
   }
 
   #open(sinceMs: number, untilMs: number): void {
@@ -205,14 +221,15 @@ export class Machine {
   }
 
   #close(nowMs: number): void {
-    this.#timesOpened = 0;
+    this.timesOpened = 0;
     this.#become(this.#closed(nowMs));
   }
 
   #closed(nowMs: number): Closed {
-    const { intervalMs, bucketMs } = this.#rules;
+    const { intervalMs, bucketMs } = this.#options;
     const generation = this.#nextGeneration();
-    const rolling = this.#buckets > 1 ? new RollingWindow(this.#buckets) : undefined;
+    const buckets = bucketMs > 0 ? Math.ceil(intervalMs / bucketMs) : 1;
+    const rolling = buckets > 1 ? new RollingWindow(buckets, bucketMs, nowMs) : undefined;
     const tally = rolling?.total ?? new Tally();
     const endsAtMs =
       intervalMs === 0 || rolling

@@ -17,6 +17,7 @@ describe('options', () => {
     [{ maxHalfOpenMs: 0 }, 'maxHalfOpenMs must be at least 1 ms or Infinity, got 0'],
     [{ readyToTrip: true }, 'readyToTrip must be a function, got true'],
     [{ classify: null }, 'classify must be a function, got null'],
+    [{ measureLatency: 1 }, 'measureLatency must be one of true, false, got 1'],
     [{ clock: {} }, 'clock.now must be a function, got undefined'],
   ];
   test.each(bad)('refuse %o, naming the field and the value', (options, message) => {
@@ -35,6 +36,7 @@ describe('options', () => {
       bucketMs: 0,
       openMs: 30_000,
       slowCallMs: Number.POSITIVE_INFINITY,
+      measureLatency: false,
       maxHalfOpenMs: 60_000,
     });
     expect(clock.now()).toBeGreaterThan(0);

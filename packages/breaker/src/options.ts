@@ -1,4 +1,4 @@
-import { callable, duration, positiveInteger, text, withDefaults } from './check.ts';
+import { callable, duration, oneOf, positiveInteger, text } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Counts } from './counts.ts';
 import type { Verdict } from './machine.ts';
@@ -42,6 +42,11 @@ export interface BreakerOptions {
    */
   readonly slowCallMs?: number;
   /**
+   * Whether `stats()` tells how long calls took. Costs a second reading of the clock per call.
+   * Default: if `slowCallMs` is given.
+   */
+  readonly measureLatency?: boolean;
+  /**
    * A trial call that has not settled after this many ms counts as a failure; `Infinity`: it blocks
    * its place for ever, as in gobreaker. Default 60,000.
    */
@@ -52,11 +57,11 @@ export interface BreakerOptions {
 
 export type ResolvedBreakerOptions = Required<BreakerOptions>;
 
-interface Standard extends Required<Omit<BreakerOptions, 'clock'>> {
+interface Standard extends Required<Omit<BreakerOptions, 'clock' | 'measureLatency'>> {
   readonly openMs: number;
 }
 
-/** The default of every option but the clock. */
+/** The defaults of the options that have a constant one. */
 export const standard: Standard = {
   name: 'breaker',
   maxRequests: 3,
@@ -71,10 +76,32 @@ export const standard: Standard = {
 
 /** @throws TypeError or RangeError that names the field and the value */
 export function resolveOptions(options: BreakerOptions): ResolvedBreakerOptions {
-  const resolved = withDefaults<ResolvedBreakerOptions>(
-    { ...standard, clock: systemClock },
-    options,
-  );
+  const {
+    name = standard.name,
+    maxRequests = standard.maxRequests,
+    intervalMs = standard.intervalMs,
+    bucketMs = standard.bucketMs,
+    openMs = standard.openMs,
+    readyToTrip = standard.readyToTrip,
+    classify = standard.classify,
+    slowCallMs = standard.slowCallMs,
+    measureLatency = slowCallMs !== standard.slowCallMs,
+    maxHalfOpenMs = standard.maxHalfOpenMs,
+    clock = systemClock,
+  } = options;
+  const resolved = {
+    name,
+    maxRequests,
+    intervalMs,
+    bucketMs,
+    openMs,
+    readyToTrip,
+    classify,
+    slowCallMs,
+    measureLatency,
+    maxHalfOpenMs,
+    clock,
+  };
   text('name', resolved.name);
   positiveInteger('maxRequests', resolved.maxRequests);
   duration('intervalMs', resolved.intervalMs, 0);
@@ -83,6 +110,7 @@ export function resolveOptions(options: BreakerOptions): ResolvedBreakerOptions 
   callable('readyToTrip', resolved.readyToTrip);
   callable('classify', resolved.classify);
   duration('slowCallMs', resolved.slowCallMs, 0, Number.POSITIVE_INFINITY);
+  oneOf('measureLatency', resolved.measureLatency, [true, false]);
   duration('maxHalfOpenMs', resolved.maxHalfOpenMs, 1, Number.POSITIVE_INFINITY);
   callable('clock.now', resolved.clock.now);
   return resolved;

@@ -13,7 +13,8 @@ type Fields = { readonly [field: string]: unknown } | undefined;
 
 function retryAfterHeader(headers: unknown): unknown {
   if (typeof headers !== 'object' || headers === null) return undefined;
-  if (headers instanceof Headers) return headers.get('retry-after');
+  // Of any implementation of `fetch`, not only the global one.
+  if ('get' in headers && typeof headers.get === 'function') return headers.get('retry-after');
   return (headers as Fields)?.['retry-after'];
 }
 

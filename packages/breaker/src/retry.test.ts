@@ -46,6 +46,12 @@ describe('retry', () => {
     expect(calledAt).toHaveLength(1);
   });
 
+  test('makes no more calls than the caller allows', async () => {
+    const { retry, calledAt, failing } = rig();
+    await expect(retry.execute(failing, { attempts: 1 })).rejects.toBe(down);
+    expect(calledAt).toHaveLength(1);
+  });
+
   test('never retries a refusal', async () => {
     const breaker = createBreaker();
     breaker.isolate();

@@ -1,3 +1,4 @@
+import type { LatencyHistogram } from './histogram.ts';
 import type { BreakerState } from './machine.ts';
 
 /** Numbers since the breaker was created. All but `state` and `isolations` only grow. */
@@ -23,11 +24,13 @@ export interface BreakerStats {
   readonly closed: number;
   /** How often a listener, `classify`, `readyToTrip` or `openMs` threw. */
   readonly hookErrors: number;
+  /** How long completed calls took; there with `measureLatency`. */
+  readonly latency?: LatencyHistogram;
 }
 
 const stateNumbers = { closed: 0, 'half-open': 1, open: 2 } as const;
 
-/** The counters behind `stats()`; verdicts are counted under their own names. */
+/** The counters behind `stats()`; verdicts and changes of state are counted under their own names. */
 export class Totals {
   admitted = 0;
   success = 0;
@@ -36,13 +39,16 @@ export class Totals {
   slow = 0;
   refusedOpen = 0;
   refusedHalfOpen = 0;
-  readonly #changes = { closed: 0, 'half-open': 0, open: 0 };
+  closed = 0;
+  'half-open' = 0;
+  open = 0;
 
-  changed(to: BreakerState): void {
-    this.#changes[to] += 1;
-  }
-
-  snapshot(state: BreakerState, isolations: number, hookErrors: number): BreakerStats {
+  snapshot(
+    state: BreakerState,
+    isolations: number,
+    hookErrors: number,
+    latency: LatencyHistogram | undefined,
+  ): BreakerStats {
     return {
       state: stateNumbers[state],
       isolations,
@@ -53,10 +59,11 @@ export class Totals {
       slow: this.slow,
       refusedOpen: this.refusedOpen,
       refusedHalfOpen: this.refusedHalfOpen,
-      opened: this.#changes.open,
-      halfOpened: this.#changes['half-open'],
-      closed: this.#changes.closed,
+      opened: this.open,
+      halfOpened: this['half-open'],
+      closed: this.closed,
       hookErrors,
+      ...(latency && { latency }),
     };
   }
 }

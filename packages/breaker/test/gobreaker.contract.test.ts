@@ -7,6 +7,7 @@ import {
   type Counts,
   createBreaker,
 } from '../src/index.ts';
+import { OpossumBreaker } from '../src/opossum/index.ts';
 
 /** How a call ended, in the words of the recordings. */
 type Ending = 'ok' | 'fail' | 'excl';
@@ -19,26 +20,58 @@ const classify: BreakerOptions['classify'] = (outcome) => {
   return outcome.error === endings.fail ? 'failure' : 'excluded';
 };
 
+/** What is driven: our breaker itself, or opossum's circuit with it inside. */
+interface Driven {
+  readonly breaker: Breaker;
+  execute(fn: () => Promise<unknown>): Promise<unknown>;
+}
+
+const kinds: Record<string, (options: BreakerOptions) => Driven> = {
+  breaker: (options) => {
+    const breaker = createBreaker(options);
+    return { breaker, execute: (fn) => breaker.execute(fn) };
+  },
+  OpossumBreaker: (options) => {
+    const run = (fn: () => Promise<unknown>) => fn();
+    const circuit = new OpossumBreaker(run, { ...options, timeout: false });
+    const execute = (fn: () => Promise<unknown>) =>
+      circuit.fire(fn).catch((error) => {
+        throw error.code === 'EOPENBREAKER' ? error.cause : error;
+      });
+    return { breaker: circuit.breaker, execute };
+  },
+};
+
+function create(kind: string): (options: BreakerOptions) => Driven {
+  const found = kinds[kind];
+  if (!found) throw new Error(`no such kind: ${kind}`);
+  return found;
+}
+
 /** A breaker on a clock of its own, driven like the recorded one: every outcome is told by hand. */
 class Rig {
   nowMs = 0;
-  readonly breaker: Breaker;
+  readonly #driven: Driven;
   readonly #pending = new Map<string, (ending: Ending) => void>();
   readonly #calls = new Map<string, Promise<unknown>>();
 
-  constructor(options: BreakerOptions) {
-    this.breaker = createBreaker({
+  constructor(options: BreakerOptions, create: (options: BreakerOptions) => Driven) {
+    this.#driven = create({
       maxHalfOpenMs: Number.POSITIVE_INFINITY,
       ...options,
       clock: { now: () => this.nowMs },
     });
   }
 
+  get breaker(): Breaker {
+    return this.#driven.breaker;
+  }
+
   /** Starts a call that stays pending, and says whether it was let through. */
   async start(id: string): Promise<'admitted' | 'open' | 'busy'> {
     const work = Promise.withResolvers<Ending>();
     let ran = false;
-    const call = this.breaker.execute(() => {
+    const call = this.#driven.execute(() => {
       ran = true;
       return work.promise;
     });
@@ -80,6 +113,9 @@ interface Trip {
   failureRatio?: number;
 }
 
+/** What the scenarios were recorded with. */
+const seed: Trip = { minRequests: 3, failureRatio: 0.6 };
+
 function tripRule({ consecutiveFailures, minRequests = 0, failureRatio = 0 }: Trip) {
   return (counts: Counts) =>
     consecutiveFailures === undefined
@@ -118,14 +154,15 @@ describe('every step of the recorded traces', () => {
   }
 
   const variants = traces.flatMap((trace, index) => [
-    { index, ...trace, by: 'the default', options: {} },
-    { index, ...trace, by: 'the user', options: { classify } },
+    { index, ...trace, by: 'the default', options: {}, kind: 'breaker' },
+    { index, ...trace, by: 'the user', options: { classify }, kind: 'breaker' },
+    { index, ...trace, by: 'opossum', options: {}, kind: 'OpossumBreaker' },
   ]);
 
   test.each(variants)(
     'is equal to gobreaker in trace $index, classified by $by',
-    async ({ settings: { trip, ...settings }, steps, options }) => {
-      const rig = new Rig({ ...settings, ...options, readyToTrip: tripRule(trip) });
+    async ({ settings: { trip, ...settings }, steps, options, kind }) => {
+      const rig = new Rig({ ...settings, ...options, readyToTrip: tripRule(trip) }, create(kind));
       expect(steps).toHaveLength(250);
       for (const [index, step] of steps.entries()) {
         const admission = await play(rig, step);
@@ -174,8 +211,13 @@ describe('every step of the scripted scenarios', () => {
     return admitted;
   }
 
-  test.each(scenarios)('is equal to gobreaker in $name', async ({ steps }) => {
-    const rig = new Rig({ maxRequests: 3, intervalMs: 60_000, openMs: 30_000 });
+  const variants = Object.keys(kinds).flatMap((kind) =>
+    scenarios.map((scenario) => ({ kind, ...scenario })),
+  );
+
+  test.each(variants)('is equal to gobreaker in $name, as $kind', async ({ steps, kind }) => {
+    const seconds = { maxRequests: 3, intervalMs: 60_000, openMs: 30_000, bucketMs: 0 };
+    const rig = new Rig({ ...seconds, readyToTrip: tripRule(seed) }, create(kind));
     for (const [index, step] of steps.entries()) {
       const admitted = await ran(rig, step);
       const what = `step ${index}: ${JSON.stringify(step)}`;

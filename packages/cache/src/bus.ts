@@ -51,12 +51,14 @@ export class Bus {
     });
   }
 
-  announce(keys: readonly string[]): Promise<void> {
-    return this.#send({ keys, tags: [] });
+  /** @param after the change itself */
+  announce(keys: readonly string[], after: Promise<unknown>): Promise<void> {
+    return this.#send({ keys, tags: [] }, after);
   }
 
-  announceTag(tag: string, id: string): Promise<void> {
-    return this.#send({ keys: [], tags: [[tag, id]] });
+  /** @param after the change itself */
+  announceTag(tag: string, id: string, after: Promise<unknown>): Promise<void> {
+    return this.#send({ keys: [], tags: [[tag, id]] }, after);
   }
 
   close(): void {
@@ -64,9 +66,9 @@ export class Bus {
     this.#unsubscribe();
   }
 
-  #send(news: Pick<Message, 'keys' | 'tags'>): Promise<void> {
+  #send(news: Pick<Message, 'keys' | 'tags'>, after: Promise<unknown>): Promise<void> {
     const message: Message = { version: VERSION, origin: this.#origin, ...news };
-    return this.#bus.publish(this.#channel, JSON.stringify(message));
+    return this.#bus.publish(this.#channel, JSON.stringify(message), after);
   }
 
   #hear(text: string): void {

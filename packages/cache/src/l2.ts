@@ -193,7 +193,7 @@ export class L2<V> {
     this.#sets.delete(key);
     if (!stamps) return false;
     const bytes = this.#sealer.seal(writing, stamps);
-    return this.#write(key, bytes, writing.ttlMs, () => this.#bus?.announce([key]));
+    return this.#write(key, bytes, writing.ttlMs, (written) => this.#bus?.announce([key], written));
   }
 
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
@@ -231,19 +231,21 @@ export class L2<V> {
     key: string,
     bytes: Uint8Array,
     ttlMs: number,
-    announce?: () => Promise<void> | undefined,
+    announce?: (written: Promise<void>) => Promise<void> | undefined,
   ): Promise<boolean> {
     if (this.#deletes.has(key)) return false;
-    const done = await this.#guard.run('write', () =>
-      Promise.all([this.#tier.write(this.#nameOf(key), bytes, this.#keepMs(ttlMs)), announce?.()]),
-    );
+    const done = await this.#guard.run('write', () => {
+      const written = this.#tier.write(this.#nameOf(key), bytes, this.#keepMs(ttlMs));
+      return Promise.all([written, announce?.(written)]);
+    });
     return done !== AWAY;
   }
 
   /** One after the other on the same connection, and done when both are: else both are done again. */
   #forget(keys: readonly string[]): Promise<unknown> {
     const names = keys.map((key) => this.#nameOf(key));
-    return Promise.all([this.#tier.delete(names), this.#bus?.announce(keys)]);
+    const deleted = this.#tier.delete(names);
+    return Promise.all([deleted, this.#bus?.announce(keys, deleted)]);
   }
 
   #nameOf(key: string): string {

@@ -144,7 +144,7 @@ export class Stamper {
     const { tags, tier, bus } = this.#parts;
     const { epoch } = tags;
     const write = tier.write(this.#nameOf(tag), Buffer.from(id, 'latin1'), this.#options.keepMs);
-    await Promise.all([write, bus?.announceTag(tag, id)]);
+    await Promise.all([write, bus?.announceTag(tag, id, write)]);
     return tags.learn(tag, id, epoch);
   }
 

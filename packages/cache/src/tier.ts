@@ -58,8 +58,11 @@ export interface TierBus {
    * `up` is called when messages are heard from now on, `down` when some may be missed.
    */
   subscribe(channel: string, listener: BusListener): () => void;
-  /** Who hears the text sees in L2 what was written or deleted before this call. */
-  publish(channel: string, text: string): Promise<void>;
+  /**
+   * Who hears the text sees in L2 what was written or deleted before this call. `after` resolves
+   * when that is done: for a tier that cannot rely on the order of calls.
+   */
+  publish(channel: string, text: string, after?: Promise<unknown>): Promise<void>;
 }
 
 /** Who listens to a channel. */

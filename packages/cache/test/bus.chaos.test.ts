@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cache, createCache } from '@shopgpt/cache';
 import { redisTier } from '@shopgpt/cache/redis';
-import {
-  type Proxy as FaultProxy,
-  startProxy,
-  startRedis,
-  startValkey,
-} from '@shopgpt/test-servers';
+import { type FaultProxy, startProxy, startRedis, startValkey } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -157,6 +152,8 @@ describe.each([
     await here.cache.set('a', 'old');
     await there.cache.get('a');
     await server().kill();
+    // Through the proxy the news takes a moment.
+    await vi.waitFor(() => expect(there.cache.stats().l2.busLosses).toBeGreaterThan(0));
     expect(await there.cache.getOrSet('a', () => 'loaded')).toBe('loaded');
     await server().restart();
     await heard(here, there);

@@ -2,16 +2,15 @@ import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 
 /**
- * A connection to the shared Redis that nobody waits for: it connects in the background, comes back by itself, and
- * refuses commands at once while it is away.
+ * A connection to the shared Redis that nobody waits for: it is made in the background and comes back by itself. Who
+ * sends a command has a deadline of his own.
  */
 export function connectRedis(url: string, log: Logger): Redis {
   const redis = new Redis(url, {
     connectTimeout: 1_000,
-    enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(2_000, 50 * 2 ** attempt),
-    // A server that holds its connections and answers nothing is given up, so that a new connection is tried.
+    // A connection that went dead without a word is given up, so that a new one is made.
     socketTimeout: 2_000,
   });
   let isUp: boolean | undefined;

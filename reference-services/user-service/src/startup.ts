@@ -6,6 +6,8 @@ export interface RetryOptions {
   readonly signal: AbortSignal;
   /** Told of every attempt that found the database away, and of the pause before the next. */
   readonly onAway: (error: unknown, pauseMs: number) => void;
+  /** For tests. Default: waits, until the signal. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 const backoff = { baseMs: 100, maxMs: 3_000 };
@@ -17,7 +19,7 @@ const backoff = { baseMs: 100, maxMs: 3_000 };
  */
 export async function untilPrepared(
   prepare: () => Promise<void>,
-  { signal, onAway }: RetryOptions,
+  { signal, onAway, pause = wait }: RetryOptions,
 ): Promise<void> {
   for (let failures = 0; ; failures += 1) {
     try {
@@ -26,9 +28,13 @@ export async function untilPrepared(
       if (!isTemporary(error)) throw error;
       const pauseMs = pauseAfter(failures, Math.random());
       onAway(error, pauseMs);
-      await delay(pauseMs, undefined, { signal });
+      await pause(pauseMs, signal);
     }
   }
+}
+
+function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return delay(ms, undefined, { signal });
 }
 
 /** Doubles up to a bound, of which a random part is waited: replicas must not come back in step. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { startPostgres } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
@@ -31,7 +32,37 @@ function expectField(answer: Answer, field: string, detail: string, value: unkno
   expect(answer.body['detail']).toContain(`${field} ${detail}`);
 }
 
+/** The head of a request to create a user, on a connection of its own, and all that comes back on it. */
+function rawPost(headers: readonly string[]) {
+  const socket = connect(Number(new URL(running().service.url).port), '127.0.0.1');
+  const head = [
+    'POST /users HTTP/1.1',
+    'host: x',
+    `authorization: Bearer ${apiToken}`,
+    'content-type: application/json',
+    ...headers,
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  let received = '';
+  socket.on('data', (piece) => {
+    received += piece;
+  });
+  const answer = once(socket, 'close').then(() => received);
+  return { socket, answer };
+}
+
 describe('a body', () => {
+  test('that waits for leave gets it when it is wanted, and its refusal at once when it is not', async () => {
+    const waits = ['expect: 100-continue', 'connection: close'];
+    const tooLarge = rawPost([...waits, 'content-length: 1000000']);
+    expect(await tooLarge.answer).toMatch(/^HTTP\/1.1 413 /);
+    const json = JSON.stringify({ name: 'Patient', email: 'patient@example.com' });
+    const wanted = rawPost([...waits, `content-length: ${json.length}`]);
+    wanted.socket.once('data', () => wanted.socket.write(json));
+    expect(await wanted.answer).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /);
+    await sql(running().databaseUrl, `DELETE FROM users WHERE name = 'Patient'`);
+  });
+
   test('that is malformed JSON is refused without being quoted', async () => {
     const answer = await post({ json: '{"email": "a@b.example", "password": "geheim", }' });
     expectProblem(answer, 400, 'malformed-json');
@@ -57,14 +88,14 @@ describe('a body', () => {
   test('that would reach for the prototype is refused', async () => {
     const json = '{"email":"a@b.example","name":"A","__proto__":{"version":9},"constructor":1}';
     const answer = await post({ json });
-    expectField(answer, '__proto__', 'is not known', '{"version":9}');
+    expectField(answer, '__proto__', 'is not known', 'an object');
     expectField(answer, 'constructor', 'is not known', 1);
   });
 
   test('with wrong types is refused, each field named with its value', async () => {
     const answer = await post({ json: { email: 5, name: ['Ann'] } });
     expectField(answer, 'email', 'must be of type string', 5);
-    expectField(answer, 'name', 'must be of type string', '["Ann"]');
+    expectField(answer, 'name', 'must be of type string', 'an array');
   });
 
   test.each([
@@ -85,27 +116,32 @@ describe('a body', () => {
     expect(JSON.stringify(answer.body)).not.toContain('geheim');
   });
 
+  test('that is nested thousands of times is refused like any other', async () => {
+    const json = `{"email":${'['.repeat(8_000)}${']'.repeat(8_000)},"name":"Ann"}`;
+    const answer = await post({ json });
+    expectField(answer, 'email', 'must be of type string', 'an array');
+  });
+
   test('without any field changes nothing and is refused', async () => {
     const answer = await running().service.call('PATCH', path, { json: {} });
     expectField(answer, 'body', 'must have at least one of email, name', undefined);
   });
 
   test('over the limit is refused before it is read', async () => {
-    const answer = await post({ json: { ...ann, name: 'x'.repeat(17_000) } });
-    expectProblem(answer, 413, 'body-too-large');
+    const { socket, answer } = rawPost(['content-length: 1000000']);
+    const head = String((await once(socket, 'data'))[0]);
+    socket.end();
+    await answer;
+    expect(head).toMatch(/^HTTP\/1.1 413 /);
+    expect(head).toContain('urn:shopgpt:problem:body-too-large');
   });
 
   test('over the limit is refused when it does not say its length', async () => {
-    const socket = connect(Number(new URL(running().service.url).port), '127.0.0.1');
-    socket.write(
-      `POST /users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${apiToken}\r\n` +
-        'content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n',
-    );
+    const { socket, answer } = rawPost(['transfer-encoding: chunked', 'connection: close']);
     const chunk = `400\r\n${' '.repeat(1_024)}\r\n`;
     socket.write(`${chunk.repeat(20)}0\r\n\r\n`);
-    const answer = (await socket.toArray()).join('');
-    expect(answer).toMatch(/^HTTP\/1.1 413 /);
-    expect(answer).toContain('urn:shopgpt:problem:body-too-large');
+    expect(await answer).toMatch(/^HTTP\/1.1 413 /);
+    expect(await answer).toContain('urn:shopgpt:problem:body-too-large');
   });
 
   test.each([
@@ -197,7 +233,7 @@ describe('a path or query', () => {
   test('with a parameter twice or an unknown one is refused', async () => {
     const answer = await running().service.get('/users?limit=1&limit=2&offset=3');
     expectField(answer, 'offset', 'is not known', '3');
-    expectField(answer, 'limit', 'must be given once', '["1","2"]');
+    expectField(answer, 'limit', 'must be given once', 'an array');
   });
 
   test('with a cursor that was tampered with is refused', async () => {
@@ -232,12 +268,21 @@ describe('a path or query', () => {
   });
 });
 
-test('what is not HTTP is answered with a problem and an end', async () => {
+test.each([
+  ['is not HTTP', 'hello', 400, 'bad-request'],
+  ['does not say its host', 'GET /users HTTP/1.1', 400, 'bad-request'],
+  [
+    'expects the unknown',
+    'GET /users HTTP/1.1\r\nhost: x\r\nexpect: a miracle\r\nconnection: close',
+    417,
+    'expectation-failed',
+  ],
+])('what %s is answered with a problem and an end', async (_, head, status, kind) => {
   const socket = connect(Number(new URL(running().service.url).port), '127.0.0.1');
-  socket.write('hello\r\n\r\n');
+  socket.write(`${head}\r\n\r\n`);
   const answer = (await socket.toArray()).join('');
-  expect(answer).toMatch(/^HTTP\/1.1 400 /);
-  expect(answer).toContain('urn:shopgpt:problem:bad-request');
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(answer).toContain(`urn:shopgpt:problem:${kind}`);
 });
 
 test('after all of this the service still does its work, and no log line has the token', async () => {

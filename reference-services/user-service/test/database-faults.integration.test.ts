@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { createDatabase, sql } from './support/database.ts';
 import { type Answer, type Service, startService } from './support/service.ts';
 
-const deadlineMs = 2_000;
+const deadlineMs = 3_000;
 const ttlMs = 300;
 const unknown = '01a20435-0000-7000-8000-000000000000';
 const patience = { timeout: 20_000, interval: 50 };
@@ -53,18 +53,18 @@ async function untilRecovered(): Promise<void> {
   }, patience);
 }
 
-/** Holds a lock on the known user, so that a change of it waits in the database. */
-async function lockKnownUser(): Promise<pg.Client> {
+/** Holds a lock, so that a write waits in the database until the lock is let go. */
+async function locked(lock: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query('BEGIN');
-  await client.query('SELECT FROM users FOR UPDATE');
+  await client.query(lock);
   return client;
 }
 
 const waiting = `
   SELECT FROM pg_stat_activity
-  WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%UPDATE%'`;
+  WHERE datname = current_database() AND wait_event_type = 'Lock'`;
 
 const faults = [
   ['killed', () => postgres().kill(), () => postgres().restart()],
@@ -102,6 +102,7 @@ describe.each(faults)('with the database %s', (_, harm, heal) => {
       expectRefused(await service.call('PATCH', known, { json: { name: 'Changed' } }));
       expectRefused(await service.call('DELETE', known));
       expect((await service.get(known)).status).toBe(200);
+      expect(service.output).toContain('"msg":"the breaker is open"');
 
       expect((await service.get('/livez')).status).toBe(200);
       expect(await service.get('/readyz')).toMatchObject({
@@ -135,7 +136,7 @@ describe.each(faults)('with the database %s', (_, harm, heal) => {
 });
 
 test('a write whose connection dies before the answer has an unknown outcome, and says so', async () => {
-  const lock = await lockKnownUser();
+  const lock = await locked('SELECT FROM users FOR UPDATE');
   const change = service.call('PATCH', known, { json: { name: 'Changed' } });
   await expect.poll(() => sql(url, waiting)).toHaveLength(1);
   proxy.cut();
@@ -151,8 +152,27 @@ test('a write whose connection dies before the answer has an unknown outcome, an
   expect((await service.get(known)).body).toMatchObject({ name: 'Changed' });
 });
 
+test('who repeats a creation of unknown outcome is led to the user that it made', async () => {
+  const lock = await locked('LOCK TABLE users IN SHARE MODE');
+  const creation = create('new@example.com');
+  await expect.poll(() => sql(url, waiting)).toHaveLength(1);
+  proxy.cut();
+  const answer = await creation;
+  proxy.heal();
+  expectRefused(answer);
+  expect(answer.body).toMatchObject({ type: 'urn:shopgpt:problem:outcome-unknown' });
+  await lock.query('COMMIT');
+  await lock.end();
+  const made = `SELECT id FROM users WHERE email = 'new@example.com'`;
+  await expect.poll(() => sql(url, made)).toHaveLength(1);
+  await untilRecovered();
+  const [user] = await sql(url, made);
+  const again = await create('new@example.com');
+  expect(again).toMatchObject({ status: 409, body: { user: `/users/${user?.['id']}` } });
+});
+
 test('a write that takes too long is cancelled by the server: a clear refusal, nothing changed', async () => {
-  const lock = await lockKnownUser();
+  const lock = await locked('SELECT FROM users FOR UPDATE');
   const answer = await service.call('PATCH', known, { json: { name: 'Changed' } });
   await lock.query('COMMIT');
   await lock.end();

@@ -1,4 +1,10 @@
-import { startPostgres, startRedis, startValkey, type TestServer } from '@shopgpt/test-servers';
+import {
+  startPostgres,
+  startProxy,
+  startRedis,
+  startValkey,
+  type TestServer,
+} from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createDatabase, dropDatabase } from './support/database.ts';
@@ -98,4 +104,33 @@ describe.each([
       }
     },
   );
+});
+
+describe('with a connection to Redis that went dead without a word', () => {
+  const redis = useServer(startRedis);
+
+  test('requests go on, the connection is given up, and a new one is made', async () => {
+    const proxy = await startProxy({ target: redis().url });
+    const url = await createDatabase(postgres().url);
+    const service = await startService({ DATABASE_URL: url, REDIS_URL: proxy.url() });
+    try {
+      await vi.waitFor(async () => {
+        expect((await service.get('/health')).body).toMatchObject({ status: 'ok' });
+      }, patience);
+      proxy.blackHole();
+      await vi.waitFor(async () => {
+        expect((await service.get('/users')).status).toBe(200);
+        expect(await service.get('/readyz')).toMatchObject({ body: { degraded: ['redis'] } });
+        expect(service.output).toContain('Redis is away');
+      }, patience);
+      proxy.heal();
+      await vi.waitFor(async () => {
+        expect((await service.get('/health')).body).toMatchObject({ status: 'ok' });
+      }, patience);
+    } finally {
+      await service.stop();
+      await proxy.stop();
+      await dropDatabase(postgres().url, url);
+    }
+  });
 });

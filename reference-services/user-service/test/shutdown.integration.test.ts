@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { startPostgres } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
@@ -56,6 +58,16 @@ async function slowRequest(): Promise<Socket> {
   );
   await vi.waitFor(async () => expect(socket.connecting).toBe(false), patience);
   return socket;
+}
+
+/** Asks on a connection of the agent, and gives what the answer says of the connection. */
+async function connectionHeader(agent: Agent): Promise<string | undefined> {
+  const [response] = (await once(request(`${service.url}/livez`, { agent }).end(), 'response')) as [
+    IncomingMessage,
+  ];
+  response.resume();
+  await once(response, 'end');
+  return response.headers.connection;
 }
 
 test('under load no accepted request is lost: every user that was stored was acknowledged', async () => {
@@ -117,7 +129,27 @@ test('a second signal ends it at once', async () => {
   await letGo();
 });
 
+test('a client that keeps its connection is told to go before it is closed', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    await connectionHeader(agent);
+    service.signal('SIGTERM');
+    await vi.waitFor(async () => expect(await connectionHeader(agent)).toBe('close'), {
+      ...patience,
+      interval: 1,
+    });
+    expect(await service.ended()).toBe(0);
+  } finally {
+    agent.destroy();
+  }
+});
+
 test('an idle client does not keep it from stopping', async () => {
   await service.get('/livez'); // leaves a connection that is kept alive
+  expect(await service.stop()).toBe(0);
+});
+
+test('it ends also when nobody reads its log any more', async () => {
+  service.hangUp();
   expect(await service.stop()).toBe(0);
 });

@@ -66,9 +66,11 @@ async function isReadableByAll(native: string): Promise<boolean> {
 
 /** Makes the links that are missing; false when that is not allowed here. */
 async function makeLinks(installed: string): Promise<boolean> {
-  const links: Link[] = JSON.parse(
-    await readFile(path.join(installed, 'native/pg-symlinks.json'), 'utf8'),
+  // Where a platform needs no links there is no list.
+  const list = await readFile(path.join(installed, 'native/pg-symlinks.json'), 'utf8').catch(
+    () => '[]',
   );
+  const links: Link[] = JSON.parse(list);
   const made = await Promise.all(links.map((link) => makeLink(installed, link)));
   return made.every(Boolean);
 }

@@ -128,7 +128,7 @@ export function serverEnv(): NodeJS.ProcessEnv {
 
 /** How long a server that is ending may take, and one that has just lost its parent to begin. */
 const endingMs = 5_000;
-const noticingMs = 1_000;
+const noticingMs = 2_000;
 
 /**
  * Takes away the lock file of a server that is no more. PostgreSQL does so itself unless the old process id belongs to

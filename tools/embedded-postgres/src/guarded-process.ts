@@ -5,7 +5,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allGone, childrenOf, signalled } from './processes.ts';
 
-// Passed as text: the user that runs the server may not be allowed to read our files.
+// Passed as text, because the user that runs the server may not be allowed to read our files; in a variable, because
+// lists of processes show arguments.
 const guard = readFileSync(path.join(import.meta.dirname, 'guard.sh'), 'utf8');
 
 export interface GuardedOptions {
@@ -51,14 +52,18 @@ export async function startGuarded(
 ): Promise<GuardedProcess> {
   const { stopSignal = 'TERM', graceMs = 10_000, removeAtEnd = '' } = options;
   const settings = [stopSignal, `${Math.ceil(graceMs / 100)}`, removeAtEnd];
-  const child = spawn('/bin/sh', ['-c', guard, 'sh', ...settings, file, ...args], {
-    ...options.ids,
-    cwd: options.cwd,
-    env: options.env,
-    // Ctrl-C goes to us first, so that what uses the server can end before it.
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    '/bin/sh',
+    ['-c', 'eval "$SERVER_GUARD"', 'guard', ...settings, file, ...args],
+    {
+      ...options.ids,
+      cwd: options.cwd,
+      env: { ...(options.env ?? process.env), SERVER_GUARD: guard },
+      // Ctrl-C goes to us first, so that what uses the server can end before it.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    },
+  );
   const output = new Output(child, options.readyText ?? '');
   child.stdin?.on('error', () => undefined); // the guard is gone: so is its server
   const exited = exitOf(child);

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { binaries } from './binaries.ts';
@@ -27,9 +28,21 @@ export interface PostgresOptions {
 }
 
 /** A PostgreSQL that ends with this process. */
-export interface Postgres extends GuardedProcess {
+export interface Postgres {
   /** With user and password; its database is `postgres`. */
   readonly url: string;
+  /** Of PostgreSQL's main process. */
+  readonly pid: number;
+  /** Resolves with the exit code (128 + signal when a signal ended it) once the server is gone. */
+  readonly exited: Promise<number>;
+  /** SIGKILL to all its processes; resolves once they are gone. The data stay. */
+  kill(): Promise<void>;
+  /** SIGSTOP to all its processes: connections stay open and nothing answers. */
+  pause(): Promise<void>;
+  /** Wakes what `pause` stopped. */
+  resume(): Promise<void>;
+  /** Ends open transactions and connections and shuts down; by SIGKILL when that takes longer than 4 s. */
+  stop(): Promise<void>;
 }
 
 /** Stopping kindly takes well under a second; a stuck disk must not hold up the end of `npm start`. */
@@ -52,17 +65,27 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   await clearStaleLock(dataDir);
   const launch = { native, dataDir, ids, isThrowAway, args: serverArgs(options, dataDir), port };
   const server = await startPatiently(launch);
-  return Object.assign(server, {
+  return {
     url: `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
-  });
+    pid: server.pid,
+    exited: server.exited,
+    kill: () => server.kill(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
+    stop: async () => {
+      await server.stop();
+      // PostgreSQL's user may empty its folder, but not always take it away.
+      if (isThrowAway) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
 }
 
 function serverArgs({ port, settings, throwAway }: PostgresOptions, dataDir: string): string[] {
   const all = {
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
     ...(throwAway ? { fsync: 'off' } : {}),
     ...settings,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
   };
   const pairs = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return ['-D', dataDir, '-p', `${port}`, ...pairs];

@@ -3,15 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { access, glob, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Binary, Source } from './find.ts';
 import { isProgram } from './find.ts';
 
 const run = promisify(execFile);
 const installMs = 240_000;
+const lockMs = 120_000;
 
 /** Where what we installed is kept between runs. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   const home = process.env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache');
   return path.join(home, 'shopgpt-test-servers');
 }
@@ -95,11 +97,23 @@ export function fromSystemPackage(name: string, then: Source): Source {
 
 let updated: Promise<void> | undefined;
 
+/** Waits for another apt or dpkg that is at work. */
 async function aptGet(...args: string[]): Promise<void> {
   // Runlevel 1: what a package brings is installed, not started.
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const options = ['-o', 'DPkg::Lock::Timeout=120'];
-  await run('apt-get', [...options, ...args], { env, timeout: installMs });
+  const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const until = performance.now() + lockMs;
+  for (;;) {
+    try {
+      await run('apt-get', args, { env, timeout: installMs });
+      return;
+    } catch (cause) {
+      const why = reason(cause);
+      if (!why.includes('lock') || performance.now() > until) {
+        throw new Error(`apt-get ${args.join(' ')}: ${why}`, { cause });
+      }
+      await sleep(1_000);
+    }
+  }
 }
 
 /**
@@ -127,6 +141,15 @@ export async function installOnce(
     await rm(fresh, { recursive: true, force: true });
   }
   return folder;
+}
+
+/** Runs a program that fills a folder. */
+export async function runInstaller(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<void> {
+  await run(program, args, { cwd, timeout: installMs });
 }
 
 async function programIn(folder: string, pattern: string, found: string): Promise<Binary> {

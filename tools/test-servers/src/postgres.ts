@@ -1,7 +1,7 @@
 import { postgresVersion, startPostgres as startEmbedded } from '@shopgpt/embedded-postgres';
 import pg from 'pg';
 import { ServerUnavailableError } from './errors.ts';
-import { onFreePort, removeFolder, throwAwayPath } from './process.ts';
+import { onFreePort, throwAwayPath } from './process.ts';
 import { foreignServer, OwnServer, type StartOptions, type TestServer } from './server.ts';
 
 export interface PostgresOptions extends StartOptions {
@@ -38,7 +38,7 @@ async function startOwn(port: number, { settings }: PostgresOptions): Promise<Te
     });
   const life = await start();
   const facts = { name: 'PostgreSQL', version: postgresVersion, found: 'npm', url: life.url };
-  return new OwnServer(facts, life, start, () => removeFolder(dataDir));
+  return new OwnServer(facts, life, start);
 }
 
 async function describe(url: string, found: string) {

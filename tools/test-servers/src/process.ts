@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type GuardedProcess, startGuarded } from '@shopgpt/embedded-postgres/guarded-process';
 import type { Binary } from './find.ts';
+import type { Life } from './server.ts';
 
 /** A path for the data of one server, in the temporary folder of the machine. */
 export function throwAwayPath(name: string): string {
@@ -54,7 +55,7 @@ export interface Daemon {
 const startMs = 30_000;
 
 /** Starts a server that ends with this process; resolves once it says that it is ready. */
-export async function startDaemon(daemon: Daemon): Promise<GuardedProcess> {
+export async function startDaemon(daemon: Daemon): Promise<Life> {
   const { name, binary, args, folder, readyText } = daemon;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const server = await startGuarded(binary.file, args, {
@@ -65,10 +66,21 @@ export async function startDaemon(daemon: Daemon): Promise<GuardedProcess> {
     removeAtEnd: folder,
     readyText,
   });
-  if (await server.isReady(startMs)) return server;
+  if (await server.isReady(startMs)) return withoutFolder(server, folder);
+  await rm(folder, { recursive: true, force: true });
   throw new Error(`${name} did not start (${binary.file}): ${server.output().trim()}`);
 }
 
-export async function removeFolder(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+/** Stopped for good it leaves nothing, even when it had been killed before. */
+function withoutFolder(server: GuardedProcess, folder: string): Life {
+  return {
+    pid: server.pid,
+    kill: () => server.kill(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
+    stop: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
 }

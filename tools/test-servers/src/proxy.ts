@@ -9,15 +9,18 @@ export interface ProxyOptions {
 type Mode = 'open' | 'cut' | 'black-hole';
 
 /** A TCP proxy on loopback between a client and a server, whose faults a test commands. */
-export interface Proxy {
+export interface FaultProxy {
   readonly port: number;
   /** The address of the proxy with user, path and query of the target; optionally with another scheme. */
   url(scheme?: string): string;
   /** Holds every byte back for so long, in both directions; their order stays. 0 ends it. */
   delay(ms: number): void;
-  /** Destroys all connections and refuses new ones until `heal`. */
+  /** Resets all connections, and new ones as soon as they come, until `heal`. */
   cut(): void;
-  /** Accepts connections and passes nothing, on the open ones either, until `heal` lets go what was held. */
+  /**
+   * Accepts connections and passes nothing, on the open ones either. `heal` lets go what was held: up to 1 MiB a
+   * direction, then the sender has to wait.
+   */
   blackHole(): void;
   /** Ends delay, cut and black hole. */
   heal(): void;
@@ -27,32 +30,34 @@ export interface Proxy {
 }
 
 /** Starts a proxy on a free port of loopback. */
-export async function startProxy({ target }: ProxyOptions): Promise<Proxy> {
+export async function startProxy({ target }: ProxyOptions): Promise<FaultProxy> {
   const url = new URL(target.includes('://') ? target : `tcp://${target}`);
-  const proxy = new FaultProxy(url);
+  const proxy = new TcpProxy(url);
   await proxy.listen();
   return proxy;
 }
 
-class FaultProxy implements Proxy {
+class TcpProxy implements FaultProxy {
   readonly #target: URL;
   readonly #server: Server;
+  #port = 0;
   readonly #pairs = new Set<Pair>();
   #mode: Mode = 'open';
   #delayMs = 0;
 
   constructor(target: URL) {
     this.#target = target;
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
 
   async listen(): Promise<void> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get connections(): number {
@@ -67,6 +72,7 @@ class FaultProxy implements Proxy {
 
   delay(ms: number): void {
     this.#delayMs = ms;
+    for (const pair of this.#pairs) pair.flush();
   }
 
   cut(): void {
@@ -80,8 +86,7 @@ class FaultProxy implements Proxy {
 
   heal(): void {
     this.#mode = 'open';
-    this.#delayMs = 0;
-    for (const pair of this.#pairs) pair.flush();
+    this.delay(0);
   }
 
   async stop(): Promise<void> {
@@ -97,7 +102,11 @@ class FaultProxy implements Proxy {
       client.resetAndDestroy();
       return;
     }
-    const server = connect(Number(this.#target.port), this.#target.hostname);
+    const server = connect({
+      host: this.#target.hostname,
+      port: Number(this.#target.port),
+      allowHalfOpen: true,
+    });
     const pair = new Pair(client, server, () => this.#rules());
     this.#pairs.add(pair);
     client.once('close', () => this.#pairs.delete(pair));
@@ -139,23 +148,32 @@ class Pair {
   }
 }
 
+/** What one direction holds before its sender has to wait, as the buffers of a network would. */
+const maxHeldBytes = 1024 * 1024;
+
 /** One direction: a queue of pieces, each with the time at which it may go on; the end is the last piece. */
 class Lane {
+  readonly #from: Socket;
   readonly #to: Socket;
   readonly #rules: () => Rules;
   readonly #queue: { readonly piece: Buffer | 'end'; readonly atMs: number }[] = [];
+  #heldBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(from: Socket, to: Socket, rules: () => Rules) {
+    this.#from = from;
     this.#to = to;
     this.#rules = rules;
     from.on('data', (piece) => this.#add(piece as Buffer));
     from.on('end', () => this.#add('end'));
     from.once('close', () => clearTimeout(this.#timer));
+    to.on('drain', () => this.move());
   }
 
   #add(piece: Buffer | 'end'): void {
     this.#queue.push({ piece, atMs: performance.now() + this.#rules().delayMs });
+    this.#heldBytes += piece.length;
+    if (this.#heldBytes > maxHeldBytes) this.#from.pause();
     this.move();
   }
 
@@ -163,17 +181,24 @@ class Lane {
   move(): void {
     clearTimeout(this.#timer);
     const { isHeld, delayMs } = this.#rules();
-    if (isHeld || this.#to.destroyed) return;
-    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
+    while (!isHeld && !this.#to.destroyed && !this.#to.writableNeedDrain) {
+      const next = this.#queue[0];
+      if (!next) break;
       const waitMs = next.atMs - performance.now();
       // Without a delay nothing waits, not even what came in while there was one.
       if (delayMs > 0 && waitMs > 0) {
         this.#timer = setTimeout(() => this.move(), waitMs);
-        return;
+        break;
       }
       this.#queue.shift();
-      if (next.piece === 'end') this.#to.end();
-      else this.#to.write(next.piece);
+      this.#pass(next.piece);
     }
+    if (this.#heldBytes <= maxHeldBytes) this.#from.resume();
+  }
+
+  #pass(piece: Buffer | 'end'): void {
+    this.#heldBytes -= piece.length;
+    if (piece === 'end') this.#to.end();
+    else this.#to.write(piece);
   }
 }

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Binary } from './find.ts';
-import { freePort, onFreePort, removeFolder, throwAwayPath } from './process.ts';
+import { all, startAll, until, withClients } from './group.ts';
+import { freePort, onFreePort, throwAwayPath } from './process.ts';
 import { findRedis } from './redis.ts';
 import { describeRedis, startRedisProcess } from './redis-like.ts';
 import { foreignServer, OwnServer, type StartOptions, type TestServer } from './server.ts';
@@ -19,7 +19,6 @@ export interface RedisCluster extends TestServer {
 const variable = 'TEST_REDIS_CLUSTER_URL';
 const masters = 3;
 const slots = 16_384;
-const healthyMs = 60_000;
 
 /**
  * Redis Cluster of 3 masters with a replica each, ready when a master may be killed.
@@ -30,7 +29,7 @@ export async function startRedisCluster(options: StartOptions = {}): Promise<Red
   const urls = process.env[variable];
   if (urls && !options.own) return foreignCluster(urls);
   const binary = await findRedis();
-  const nodes = await startNodes(binary);
+  const nodes = await startAll(2 * masters, () => startNode(binary));
   try {
     await join(nodes);
     await untilHealthy(nodes);
@@ -85,13 +84,6 @@ class OwnCluster implements RedisCluster {
   }
 }
 
-async function all(
-  nodes: readonly TestServer[],
-  action: (node: TestServer) => Promise<void>,
-): Promise<void> {
-  await Promise.all(nodes.map(action));
-}
-
 async function foreignCluster(urls: string): Promise<RedisCluster> {
   const facts = await Promise.all(urls.split(',').map((url) => describeRedis(kind, url, variable)));
   const nodes = facts.map(foreignServer);
@@ -104,17 +96,6 @@ async function foreignCluster(urls: string): Promise<RedisCluster> {
 }
 
 const kind = { name: 'Redis Cluster', versionField: 'redis_version' };
-
-async function startNodes(binary: Binary): Promise<TestServer[]> {
-  const started = await Promise.allSettled(
-    Array.from({ length: 2 * masters }, () => startNode(binary)),
-  );
-  const nodes = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const failure = started.find((result) => result.status === 'rejected');
-  if (!failure) return nodes;
-  await all(nodes, (node) => node.stop());
-  throw failure.reason;
-}
 
 function startNode(binary: Binary): Promise<TestServer> {
   const folder = throwAwayPath(kind.name);
@@ -129,7 +110,7 @@ function startNode(binary: Binary): Promise<TestServer> {
     const start = () => startRedisProcess(kind.name, binary, folder, port, args);
     const life = await start();
     const facts = await describeRedis(kind, `redis://127.0.0.1:${port}`, binary.found);
-    return new OwnServer(facts, life, start, () => removeFolder(folder));
+    return new OwnServer(facts, life, start);
   });
 }
 
@@ -184,34 +165,4 @@ async function isHealthy(client: Redis, size: number): Promise<boolean> {
 function countLines(text: string, word: string): number {
   const lines = text.split('\n');
   return lines.filter((line) => line.split(/[ ,]/).includes(word)).length;
-}
-
-async function withClients(
-  nodes: readonly TestServer[],
-  use: (clients: Redis[]) => Promise<void>,
-): Promise<void> {
-  const clients = nodes.map(({ url }) => {
-    const client = new Redis(url, { commandTimeout: 5_000, maxRetriesPerRequest: null });
-    // Each attempt is seen by its command.
-    return client.on('error', () => undefined);
-  });
-  try {
-    await use(clients);
-  } finally {
-    for (const client of clients) client.disconnect();
-  }
-}
-
-async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + healthyMs;
-  let last: unknown;
-  while (performance.now() < end) {
-    try {
-      if (await isTrue()) return;
-    } catch (error) {
-      last = error;
-    }
-    await sleep(50);
-  }
-  throw new Error(`not within ${healthyMs} ms: ${what}`, { cause: last });
 }

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { ServerUnavailableError } from './errors.ts';
 import type { Binary } from './find.ts';
-import { onFreePort, removeFolder, startDaemon, throwAwayPath } from './process.ts';
+import { onFreePort, startDaemon, throwAwayPath } from './process.ts';
 import {
   type Facts,
   foreignServer,
@@ -40,7 +40,7 @@ export async function startRedisLike(kind: Findable, options: RedisOptions): Pro
     const start = () => startRedisProcess(kind.name, binary, folder, port, options.args ?? []);
     const life = await start();
     const facts = await describeRedis(kind, `redis://127.0.0.1:${port}`, binary.found);
-    return new OwnServer(facts, life, start, () => removeFolder(folder));
+    return new OwnServer(facts, life, start);
   });
 }
 
@@ -60,13 +60,17 @@ export function startRedisProcess(
 /** Asks a server for its version. */
 export async function describeRedis(kind: Kind, url: string, found: string): Promise<Facts> {
   const client = new Redis(url, { lazyConnect: true, connectTimeout: 5_000, retryStrategy: null });
+  let why: unknown;
+  client.on('error', (error) => {
+    why = error;
+  });
   try {
     await client.connect();
     const info = await client.info('server');
     const version = new RegExp(`^${kind.versionField}:(\\S+)`, 'm').exec(info)?.[1] ?? 'unknown';
     return { name: kind.name, version, found, url };
   } catch (error) {
-    const tried = `${found} (${url}): ${String(error)}`;
+    const tried = `${found} (${url}): ${String(why ?? error)}`;
     throw new ServerUnavailableError(kind.name, [tried], 'Start it, or take the variable away.', {
       cause: error,
     });

@@ -38,14 +38,10 @@ export interface Facts {
   readonly url: string;
 }
 
-/** One life of a server, between two starts. */
-export interface Life {
+/** One life of a server, between two starts; `stop` also removes its data. */
+export type Life = Pick<TestServer, 'kill' | 'pause' | 'resume' | 'stop'> & {
   readonly pid: number;
-  kill(): Promise<void>;
-  pause(): Promise<void>;
-  resume(): Promise<void>;
-  stop(): Promise<void>;
-}
+};
 
 /** A server that we started: `start` gives each further life on the same port and data. */
 export class OwnServer implements TestServer {
@@ -54,18 +50,16 @@ export class OwnServer implements TestServer {
   readonly found: string;
   readonly url: string;
   readonly #start: () => Promise<Life>;
-  readonly #cleanUp: () => Promise<void>;
   #life: Life;
   #isStopped = false;
 
-  constructor(facts: Facts, life: Life, start: () => Promise<Life>, cleanUp: () => Promise<void>) {
+  constructor(facts: Facts, life: Life, start: () => Promise<Life>) {
     this.name = facts.name;
     this.version = facts.version;
     this.found = facts.found;
     this.url = facts.url;
     this.#life = life;
     this.#start = start;
-    this.#cleanUp = cleanUp;
   }
 
   get pid(): number {
@@ -93,7 +87,6 @@ export class OwnServer implements TestServer {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.#life.stop();
-    await this.#cleanUp();
   }
 }
 

@@ -10,6 +10,9 @@ declare module 'vitest' {
   }
 }
 
+/** What is needed of a server, or of another real program such as a browser. */
+type Used = Pick<TestServer, 'name' | 'version' | 'found' | 'stop'>;
+
 /** An installation may come first. */
 const startMs = 300_000;
 
@@ -21,7 +24,7 @@ const startMs = 300_000;
  *
  * @returns gives the server; only inside tests and hooks
  */
-export function useServer<Options, Server extends TestServer>(
+export function useServer<Options, Server extends Used>(
   start: (options?: Options) => Promise<Server>,
   options?: Options,
 ): () => Server {

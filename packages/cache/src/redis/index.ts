@@ -72,7 +72,9 @@ function redisBus(client: RedisClient, subscriber: RedisSubscriber): TierBus {
   const hub = hubOf(subscriber);
   return {
     subscribe: (channel, listener) => hub.add(channel, listener),
-    async publish(channel, text) {
+    async publish(channel, text, after) {
+      // Another node of a Cluster than the one that has the key may be the faster one.
+      if (client.isCluster) await after;
       await client.publish(channel, text);
     },
   };

@@ -265,9 +265,10 @@ function busContract(test: TestFunction, open: () => Tier | Promise<Tier>): void
       const end = bus.subscribe(channel, listener);
       await until(async () => listener.ups > 0);
       const written = tier.write(key, Uint8Array.of(1), 60_000);
-      await Promise.all([written, bus.publish(channel, 'written')]);
+      await Promise.all([written, bus.publish(channel, 'written', written)]);
       await until(async () => seen.length === 1);
-      await Promise.all([tier.delete([key]), bus.publish(channel, 'deleted')]);
+      const deleted = tier.delete([key]);
+      await Promise.all([deleted, bus.publish(channel, 'deleted', deleted)]);
       await until(async () => seen.length === 2);
       const [first, second] = await Promise.all(seen);
       assert.equal(first?.[0]?.[0], 1);

@@ -25,7 +25,7 @@ export interface Statement {
   readonly kind: 'read' | 'write';
 }
 
-export interface DatabaseStats {
+interface DatabaseStats {
   readonly open: number;
   readonly idle: number;
   readonly waiting: number;

@@ -22,24 +22,21 @@ export function methodNotAllowed(...allowed: readonly string[]): RequestHandler 
       status: 405,
       kind: 'method-not-allowed',
       title: 'Method not allowed',
-      detail: `${request.method} is not for ${request.path}; it takes ${allow}`,
+      detail: `${request.method} is not for ${request.path.slice(0, 100)}; it takes ${allow}`,
       headers: { allow },
     });
   };
 }
 
-/** The end of every request that went wrong: answered as problem+json, and logged if it is our fault. */
+/** The end of every request that went wrong: answered as problem+json, and logged if the fault is ours. */
 export function answerProblems(log: Logger): ErrorRequestHandler {
   return (error, request, response, next) => {
-    const problem = problemOf(error);
     if (response.headersSent) return next(error); // too late to say anything: Express cuts the connection
-    if (problem.status < 500) return sendProblem(response, problem);
+    const problem = problemOf(error);
+    if (!problem.log) return sendProblem(response, problem);
     const instance = `urn:uuid:${randomUUID()}`;
     const { method, path } = request;
-    log[problem.status === 500 ? 'error' : 'warn'](
-      { err: error, method, path, instance },
-      problem.kind,
-    );
+    log[problem.log]({ err: error, method, path, instance }, problem.title);
     sendProblem(response, problem, instance);
   };
 }

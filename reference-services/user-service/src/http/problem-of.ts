@@ -15,6 +15,7 @@ const internal: Problem = {
   kind: 'internal',
   title: 'Internal error',
   detail: 'something went wrong that should not have; the log has it under this instance',
+  log: 'error',
 };
 
 function ofUsers(error: unknown): Problem | undefined {
@@ -54,6 +55,7 @@ function ofDependency(error: unknown): Problem | undefined {
         'the database was lost before it confirmed the change: it may have been made, or not; ' +
         'repeating the request is safe and tells',
       headers: { 'retry-after': '1' },
+      log: 'warn',
     };
   }
   const afterMs = retryAfterMs(error);
@@ -64,6 +66,8 @@ function ofDependency(error: unknown): Problem | undefined {
     title: 'Unavailable',
     detail: 'the database does not answer at the moment; nothing was changed',
     headers: { 'retry-after': String(Math.max(1, Math.ceil(afterMs / 1_000))) },
+    // The breaker sees to it that the former are few; of its refusals there may be very many.
+    log: error instanceof DatabaseUnavailableError ? 'warn' : 'debug',
   };
 }
 

@@ -22,6 +22,8 @@ export interface Problem {
   /** More members, such as `user`. */
   readonly members?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How loudly the log tells of it; absent: not at all, as the fault is the client's. */
+  readonly log?: 'error' | 'warn' | 'debug';
 }
 
 /** A problem as an error: thrown by what speaks HTTP. Everything else throws its own errors. */

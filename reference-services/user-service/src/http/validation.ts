@@ -56,7 +56,9 @@ function message(issue: z.core.$ZodRawIssue): string | undefined {
 }
 
 function sentence({ field, detail, value }: FieldError): string {
-  return value === undefined ? `${field} ${detail}` : `${field} ${detail}, got ${asText(value)}`;
+  return value === undefined
+    ? `${field} ${detail}`
+    : `${field} ${detail}, got ${JSON.stringify(value)}`;
 }
 
 function at(input: unknown, path: readonly string[]): unknown {
@@ -67,14 +69,12 @@ function at(input: unknown, path: readonly string[]): unknown {
   );
 }
 
+/** What may be shown of a value. Of an object its kind only: it may be deep, and hold a secret. */
 function shown(field: string, value: unknown): unknown {
   if (secret.test(field)) return '***';
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
-  return cut(typeof value === 'string' ? value : asText(value));
-}
-
-function asText(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
+  if (typeof value === 'string') return cut(value);
+  if (typeof value !== 'object' || value === null) return value;
+  return Array.isArray(value) ? 'an array' : 'an object';
 }
 
 function cut(text: string): string {

@@ -16,9 +16,8 @@ export interface User {
 const email = z
   .string()
   .trim()
-  .toLowerCase()
   .max(254, 'must have at most 254 characters')
-  .pipe(z.email('must be an e-mail address'));
+  .pipe(z.email('must be an e-mail address').toLowerCase());
 
 const name = z
   .string()

@@ -12,13 +12,18 @@ import { EmailTakenError, UserNotFoundError, VersionMismatchError } from './erro
 import { uuidV7 } from './id.ts';
 import type { NewUser, User, UserChanges } from './model.ts';
 
-export interface Found {
+interface Found {
   /** `undefined`: nobody has this id. */
   readonly user: User | undefined;
   readonly report: CacheReport;
 }
 
-export interface Page {
+interface PageQuery {
+  readonly limit: number;
+  readonly afterId: string | undefined;
+}
+
+interface Page {
   readonly users: readonly User[];
   readonly hasMore: boolean;
 }
@@ -28,7 +33,7 @@ export interface UserStore {
   /** From the cache, else the database; a cached user is found while the database is away, too. */
   find(id: string): Promise<Found>;
   /** In the order of creation, beginning after an id. Never from the cache. */
-  page(query: { limit: number; afterId: string | undefined }): Promise<Page>;
+  page(query: PageQuery): Promise<Page>;
   /** @throws EmailTakenError */
   create(user: NewUser): Promise<User>;
   /**
@@ -72,107 +77,118 @@ export function createUserStore(
   breaker: Breaker,
   cache: Cache<User>,
 ): UserStore {
-  async function run(statement: Statement): Promise<User[]> {
-    const rows = await breaker.execute(() => database.query<Row>(statement));
+  return new PostgresUserStore(database, breaker, cache);
+}
+
+class PostgresUserStore implements UserStore {
+  readonly #database: Database;
+  readonly #breaker: Breaker;
+  readonly #cache: Cache<User>;
+
+  constructor(database: Database, breaker: Breaker, cache: Cache<User>) {
+    this.#database = database;
+    this.#breaker = breaker;
+    this.#cache = cache;
+  }
+
+  async find(id: string): Promise<Found> {
+    const before = this.#cache.entry(id);
+    let ended: 'loaded' | 'failed' | undefined;
+    const user = await this.#cache.getOrSet(id, async () => {
+      ended = 'failed';
+      const loaded = await this.#select(id);
+      ended = 'loaded';
+      return loaded;
+    });
+    return { user, report: reportOf(ended, before, this.#cache.entry(id)) };
+  }
+
+  async page({ limit, afterId }: PageQuery): Promise<Page> {
+    const text = `SELECT ${columns} FROM users WHERE id > $1 ORDER BY id LIMIT $2`;
+    const values = [afterId ?? lowestId, limit + 1];
+    const users = await this.#run({ kind: 'read', text, values });
+    return { users: users.slice(0, limit), hasMore: users.length > limit };
+  }
+
+  async create({ email, name }: NewUser): Promise<User> {
+    const text = `INSERT INTO users (id, email, name) VALUES ($1, $2, $3) RETURNING ${columns}`;
+    try {
+      const [user] = await this.#run({ kind: 'write', text, values: [uuidV7(), email, name] });
+      if (user) return user;
+    } catch (error) {
+      throw await this.#emailTaken(error, email);
+    }
+    throw new Error('an INSERT gave no row back');
+  }
+
+  async update(
+    id: string,
+    { email, name }: UserChanges,
+    versions?: readonly number[],
+  ): Promise<User> {
+    const text = `
+      UPDATE users
+      SET email = coalesce($2, email), name = coalesce($3, name),
+          version = version + 1, updated_at = now()
+      WHERE id = $1 AND ($4::integer[] IS NULL OR version = ANY ($4))
+      RETURNING ${columns}`;
+    try {
+      return await this.#write(id, text, [id, email ?? null, name ?? null, versions ?? null]);
+    } catch (error) {
+      throw await this.#emailTaken(error, email);
+    }
+  }
+
+  async remove(id: string, versions?: readonly number[]): Promise<void> {
+    const text = `
+      DELETE FROM users
+      WHERE id = $1 AND ($2::integer[] IS NULL OR version = ANY ($2))
+      RETURNING ${columns}`;
+    await this.#write(id, text, [id, versions ?? null]);
+  }
+
+  async #run(statement: Statement): Promise<User[]> {
+    const rows = await this.#breaker.execute(() => this.#database.query<Row>(statement));
     return rows.map(toUser);
   }
 
-  async function select(id: string): Promise<User | undefined> {
+  async #select(id: string): Promise<User | undefined> {
     const text = `SELECT ${columns} FROM users WHERE id = $1`;
-    const [user] = await run({ kind: 'read', text, values: [id] });
+    const [user] = await this.#run({ kind: 'read', text, values: [id] });
     return user;
+  }
+
+  /** Changes or removes one user, if its version is one of those given. */
+  async #write(id: string, text: string, values: readonly unknown[]): Promise<User> {
+    try {
+      const [user] = await this.#run({ kind: 'write', text, values });
+      await this.#forget(id); // also when the caller knew another version: perhaps from here
+      if (user) return user;
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) await this.#forget(id);
+      throw error;
+    }
+    const current = await this.#select(id);
+    throw current ? new VersionMismatchError(id, current.version) : new UserNotFoundError(id);
   }
 
   /**
    * Forgets what the cache has of a user. Not replaced by the new row: of two writes, the earlier one may get here
-   * later. When L2 is away the cache sends the delete later; this process reads its own write in any case.
+   * later. While L2 is away the cache keeps the delete for it; this process reads its own write in any case.
    */
-  async function forget(id: string): Promise<void> {
-    await cache.delete(id).catch(() => undefined);
+  async #forget(id: string): Promise<void> {
+    await this.#cache.delete(id).catch(() => undefined);
   }
 
-  /** Changes or removes one user, if its version is one of those given. */
-  async function write(id: string, text: string, values: readonly unknown[]): Promise<User> {
-    try {
-      const [user] = await run({ kind: 'write', text, values });
-      await forget(id); // also when the caller knew another version: perhaps from here
-      if (user) return user;
-    } catch (error) {
-      if (error instanceof OutcomeUnknownError) await forget(id);
-      throw error;
-    }
-    const current = await select(id);
-    throw current ? new VersionMismatchError(id, current.version) : new UserNotFoundError(id);
-  }
-
-  /** Turns a violated unique constraint into whose address it is. */
-  async function emailTaken(error: unknown, email: string | undefined): Promise<unknown> {
+  /** Turns a violated unique constraint into whose address it is; other errors stay what they are. */
+  async #emailTaken(error: unknown, email: string | undefined): Promise<unknown> {
     if (!(error instanceof pg.DatabaseError && error.constraint === emailUnique && email)) {
       return error;
     }
     const text = `SELECT ${columns} FROM users WHERE email = $1`;
-    const [owner] = await run({ kind: 'read', text, values: [email] }).catch(() => []);
+    const [owner] = await this.#run({ kind: 'read', text, values: [email] }).catch(() => []);
     return new EmailTakenError(email, owner?.id);
   }
-
-  return {
-    find: async (id) => {
-      const before = cache.entry(id);
-      let ended: 'loaded' | 'failed' | undefined;
-      const user = await cache.getOrSet(id, async () => {
-        try {
-          const loaded = await select(id);
-          ended = 'loaded';
-          return loaded;
-        } catch (error) {
-          ended = 'failed';
-          throw error;
-        }
-      });
-      const after = cache.entry(id);
-      return { user, report: reportOf(ended, before, after) };
-    },
-
-    page: async ({ limit, afterId }) => {
-      const text = `SELECT ${columns} FROM users WHERE id > $1 ORDER BY id LIMIT $2`;
-      const values = [afterId ?? lowestId, limit + 1];
-      const users = await run({ kind: 'read', text, values });
-      return { users: users.slice(0, limit), hasMore: users.length > limit };
-    },
-
-    create: async ({ email, name }) => {
-      const text = `INSERT INTO users (id, email, name) VALUES ($1, $2, $3) RETURNING ${columns}`;
-      try {
-        const [user] = await run({ kind: 'write', text, values: [uuidV7(), email, name] });
-        if (user) return user;
-      } catch (error) {
-        throw await emailTaken(error, email);
-      }
-      throw new Error('an INSERT gave no row back');
-    },
-
-    update: async (id, { email, name }, versions) => {
-      const text = `
-        UPDATE users
-        SET email = coalesce($2, email), name = coalesce($3, name),
-            version = version + 1, updated_at = now()
-        WHERE id = $1 AND ($4::integer[] IS NULL OR version = ANY ($4))
-        RETURNING ${columns}`;
-      try {
-        return await write(id, text, [id, email ?? null, name ?? null, versions ?? null]);
-      } catch (error) {
-        throw await emailTaken(error, email);
-      }
-    },
-
-    remove: async (id, versions) => {
-      const text = `
-        DELETE FROM users
-        WHERE id = $1 AND ($2::integer[] IS NULL OR version = ANY ($2))
-        RETURNING ${columns}`;
-      await write(id, text, [id, versions ?? null]);
-    },
-  };
 }
 
 function toUser({ createdAt, updatedAt, ...rest }: Row): User {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 const root = path.resolve(import.meta.dirname, '../..');
+const endWithParent = new URL('./end-with-parent.ts', import.meta.url).href;
 
 export const apiToken = 'a-token-for-tests-only';
 
@@ -42,6 +43,16 @@ export class Service {
   /** Everything it has written so far, to stdout and stderr. */
   get output(): string {
     return this.#lines.join('\n');
+  }
+
+  /** From now on its log has no reader: each line fails. */
+  hangUp(): void {
+    this.#child.stdout?.destroy();
+  }
+
+  /** From now on nobody reads its log: it fills what is between. */
+  stopReading(): void {
+    this.#child.stdout?.removeAllListeners('data').pause();
   }
 
   async call(method: string, pathname: string, options: CallOptions = {}): Promise<Answer> {
@@ -109,15 +120,12 @@ export async function runService(env: Readonly<Record<string, string>>) {
 
 function spawnService(env: Readonly<Record<string, string>>) {
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, ['--conditions=@shopgpt/source', 'src/main.ts'], {
+  const args = ['--conditions=@shopgpt/source', '--import', endWithParent, 'src/main.ts'];
+  const child = spawn(process.execPath, args, {
     cwd: root,
     env: { PATH, PORT: '0', API_TOKEN: apiToken, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
-  // However the tests end, the process does not outlive them.
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
   const lines: string[] = [];
   onLine(child, (line) => lines.push(line));
   return { child, lines };

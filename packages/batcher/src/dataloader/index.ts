@@ -1,0 +1,2 @@
+export { DataLoader } from './dataloader.ts';
+export type { BatchLoadFn, CacheMap, DataLoaderOptions } from './options.ts';

@@ -1,0 +1,1 @@
+export { type RefusalHandler, refusalHandler } from './refusal-handler.ts';

@@ -1,0 +1,6 @@
+export {
+  createFetch,
+  type FetchOptions,
+  type PolicyFetch,
+  type PolicyFetchInit,
+} from './policy-fetch.ts';

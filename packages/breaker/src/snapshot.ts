@@ -1,0 +1,26 @@
+import { duration, nonNegativeInteger, oneOf } from './check.ts';
+import type { Counts } from './counts.ts';
+import type { BreakerState } from './machine.ts';
+
+/** A breaker's state as plain data, to be kept or sent to another process. */
+export interface BreakerSnapshot {
+  readonly state: BreakerState;
+  /** Of an open breaker when it opened, of a closed one when its window began; ms since the epoch. */
+  readonly sinceEpochMs: number;
+  /** How long it stays open from then on, in ms; 0 when it is not open. */
+  readonly openMs: number;
+  /** How often in a row it has opened. */
+  readonly timesOpened: number;
+  readonly counts: Counts;
+}
+
+/** @throws TypeError or RangeError that names the field and the value */
+export function checkSnapshot(snapshot: BreakerSnapshot): void {
+  oneOf('state', snapshot.state, ['closed', 'open', 'half-open']);
+  duration('sinceEpochMs', snapshot.sinceEpochMs, 0);
+  duration('openMs', snapshot.openMs, 0);
+  nonNegativeInteger('timesOpened', snapshot.timesOpened);
+  for (const [field, value] of Object.entries(snapshot.counts)) {
+    nonNegativeInteger(`counts.${field}`, value);
+  }
+}

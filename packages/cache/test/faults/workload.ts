@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cache } from '@shopgpt/cache';
+import { type Event, now, type Read } from '../checker/history.ts';
+import { random } from '../checker/random.ts';
+import type { Rows } from './rows.ts';
+
+/** What a process does to its cache for a while. */
+export interface Workload {
+  readonly process: number;
+  readonly processes: number;
+  readonly seed: number;
+  readonly forMs: number;
+  /** Rows 0 to below this. */
+  readonly rows: number;
+  /** Callers that each do one thing after the other. Default 8. */
+  readonly callers?: number;
+}
+
+const keyOf = (row: number) => `row${row}`;
+
+/**
+ * Gets, sets and deletes at random, and writes down what came of it. Rows are changed and then
+ * deleted by whoever likes, but only one process sets a row, one after the other: no cache can
+ * know which of two values that are set at once is the newer one.
+ */
+export async function workload(cache: Cache<number>, rows: Rows, work: Workload): Promise<Event[]> {
+  const events: Event[] = [];
+  const until = now() + work.forMs;
+  const callers = Array.from({ length: work.callers ?? 8 }, (_, i) =>
+    new Caller(cache, rows, work, i, events).run(until),
+  );
+  await Promise.all(callers);
+  return events;
+}
+
+class Caller {
+  readonly #cache: Cache<number>;
+  readonly #rows: Rows;
+  readonly #work: Workload;
+  readonly #index: number;
+  readonly #events: Event[];
+  readonly #random: () => number;
+
+  constructor(cache: Cache<number>, rows: Rows, work: Workload, index: number, events: Event[]) {
+    this.#cache = cache;
+    this.#rows = rows;
+    this.#work = work;
+    this.#index = index;
+    this.#events = events;
+    this.#random = random(work.seed * 1000 + work.process * 100 + index);
+  }
+
+  async run(until: number): Promise<void> {
+    while (now() < until) {
+      const dice = this.#random();
+      if (dice < 0.06) await this.#change();
+      else await this.#read(dice);
+      await sleep(this.#random() * 4);
+    }
+  }
+
+  #below(max: number): number {
+    return Math.floor(this.#random() * max);
+  }
+
+  async #read(dice: number): Promise<void> {
+    const row = this.#below(this.#work.rows);
+    const begin = now();
+    if (dice < 0.3) this.#note(row, begin, this.#cache.peek(keyOf(row)));
+    else if (dice < 0.5) this.#note(row, begin, await this.#cache.get(keyOf(row)));
+    else if (dice < 0.6) await this.#readMany(row, begin);
+    else this.#note(row, begin, await this.#load(row));
+  }
+
+  async #load(row: number): Promise<number | undefined> {
+    const takesMs = this.#random() * 30;
+    const fails = this.#random() < 0.03;
+    const load = async () => {
+      const version = this.#rows.version(row);
+      await sleep(takesMs);
+      if (fails) throw new Error('the database fails');
+      return version;
+    };
+    return this.#cache.getOrSet(keyOf(row), load).catch(() => undefined);
+  }
+
+  async #readMany(first: number, begin: number): Promise<void> {
+    const wanted = [0, 1, 2].map((i) => (first + i * 7) % this.#work.rows);
+    const load = async (keys: readonly string[]) => {
+      const found = keys.map((key) => [key, this.#rows.version(Number(key.slice(3)))] as const);
+      await sleep(10);
+      return new Map(found);
+    };
+    const options = { onError: () => undefined };
+    const values = await this.#cache.getMany(wanted.map(keyOf), load, options);
+    for (const row of wanted) this.#note(row, begin, values.get(keyOf(row)));
+  }
+
+  #note(row: number, begin: number, version: number | undefined): void {
+    if (version === undefined) return;
+    const { process } = this.#work;
+    const read: Read = { kind: 'read', process, row, begin, end: now(), version };
+    this.#events.push(read);
+  }
+
+  async #change(): Promise<void> {
+    const { process, processes, rows, callers = 8 } = this.#work;
+    const row = this.#below(rows);
+    const key = keyOf(row);
+    // One row of four is set, by one caller of one process.
+    const isSet = row % 4 === 0;
+    if (isSet && (row / 4) % (processes * callers) !== process * callers + this.#index) return;
+    const version = this.#rows.change(row);
+    const begin = now();
+    const write = isSet ? this.#cache.set(key, version) : this.#cache.delete(key);
+    const { acknowledged } = await write;
+    this.#events.push({ kind: 'write', process, row, begin, end: now(), version, acknowledged });
+    if (this.#cache.stats().l2.waitingDeletes === 0) {
+      this.#events.push({ kind: 'settled', process, at: now() });
+    }
+  }
+}
