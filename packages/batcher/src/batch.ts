@@ -52,6 +52,7 @@ export class Batch<Item, Result> implements Part<Item, Result>, Standing<Batch<I
   calls = 0;
   /** When its first item came. */
   readonly openedAtMs: number;
+  leftAtMs = 0;
   /** It may leave as soon as a slot is free. */
   isRipe = false;
   /** It is not waiting any more: it was sent, or all its items were taken back. */

@@ -15,6 +15,20 @@ describe('a batch leaves', () => {
     expect(backend.sent).toEqual([[1, 2]]);
   });
 
+  test('after the promise jobs of the turn in which it began', async () => {
+    const backend = scriptedBackend<number>((items) => items);
+    const batcher = createBatcher({ process: backend.process });
+    await new Promise<void>((resolve) => {
+      setImmediate(() => {
+        void batcher.add(1);
+        Promise.resolve()
+          .then(() => batcher.add(2))
+          .then(() => resolve());
+      });
+    });
+    expect(backend.sent).toEqual([[1, 2]]);
+  });
+
   test('when it is full, before its wait is over; the item beyond begins the next one', async () => {
     const clock = new ManualClock();
     const backend = scriptedBackend<number>();

@@ -123,7 +123,6 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
       maxWaiting: queue.whenFull === 'reject' ? queue.max : Number.POSITIVE_INFINITY,
       isGrouped: settings.groupBy !== undefined,
       leaveWhenFull: true,
-      now: clock.now,
       wait: (batch, ripen) => {
         batch.isTraced = isTracing();
         if (maxWaitMs > 0) return clock.after(maxWaitMs, ripen);

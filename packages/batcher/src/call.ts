@@ -1,5 +1,6 @@
 import type { Span } from '@opentelemetry/api';
-import { type Clock, endOfTick } from './clock.ts';
+import { Alarm } from './alarm.ts';
+import type { Clock } from './clock.ts';
 import type { BatchContext } from './options.ts';
 import { within } from './tracing.ts';
 
@@ -42,48 +43,33 @@ export interface TimeLimit {
   readonly onTimeout: () => Error;
 }
 
-/**
- * Settles as `call` does, whether it throws, rejects or returns, or with the error of `onTimeout` when
- * that takes too long. What comes later is dropped.
- */
-export function callInTime<T>(call: () => T | PromiseLike<T>, limit: TimeLimit): Promise<T> {
-  if (limit.timeoutMs === Number.POSITIVE_INFINITY) return promiseOf(call);
-  const startedAtMs = limit.clock.now();
-  return new Promise((resolve, reject) => {
-    let isSettled = false;
-    let callOff: (() => void) | undefined;
-    const settle = () => {
-      isSettled = true;
-      callOff?.();
-    };
-    promiseOf(call).then(
-      (value) => {
-        settle();
-        resolve(value);
-      },
-      (error) => {
-        settle();
-        reject(error);
-      },
-    );
-    const expire = () => {
-      if (!isSettled) reject(limit.onTimeout());
-    };
-    // A timer is dear: one is set only for what this tick does not settle.
-    endOfTick(() => {
-      if (!isSettled) callOff = setAlarm(limit, startedAtMs, expire);
-    });
-  });
+export interface Outcome<T> {
+  readonly onValue: (value: T) => void;
+  readonly onError: (error: unknown) => void;
 }
 
-function setAlarm({ clock, timeoutMs }: TimeLimit, startedAtMs: number, expire: () => void) {
-  const leftMs = startedAtMs + timeoutMs - clock.now();
-  // After a blocked event loop the alarm is due before the answer, which may lie in the socket, is
-  // read: one more turn of the loop reads it.
-  const afterOneTurn = () => void setImmediate(expire);
-  if (leftMs > 0) return clock.after(leftMs, afterOneTurn);
-  afterOneTurn();
-  return undefined;
+/**
+ * Makes a call that may throw, reject or return; later calls back once, with what came of it or, when
+ * that takes too long, with the error of `onTimeout`. What comes after that is dropped.
+ */
+export function callInTime<T>(
+  call: () => T | PromiseLike<T>,
+  limit: TimeLimit,
+  { onValue, onError }: Outcome<T>,
+): void {
+  const { clock, timeoutMs, onTimeout } = limit;
+  const alarm = new Alarm(clock, timeoutMs, () => settle(() => onError(onTimeout())));
+  let isSettled = false;
+  const settle = (answer: () => void) => {
+    if (isSettled) return;
+    isSettled = true;
+    alarm.callOff();
+    answer();
+  };
+  promiseOf(call).then(
+    (value) => settle(() => onValue(value)),
+    (error) => settle(() => onError(error)),
+  );
 }
 
 function promiseOf<T>(call: () => T | PromiseLike<T>): Promise<T> {

@@ -84,6 +84,19 @@ test('when all callers of an item are gone, the item leaves, and its key begins 
   expect(batcher.stats()).toMatchObject({ cancelled: 2, queued: 0 });
 });
 
+test('the failure of an item leaves a later one with its key as it is', async () => {
+  const { backend, batcher, add } = setUp({ concurrency: 1 });
+  const failed = expect(add('x')).rejects.toBe('no');
+  const call = await backend.nextCall();
+  const later = add('x');
+  call.reject('no');
+  await failed;
+  const joining = add('x');
+  (await backend.nextCall()).resolve(['X']);
+  expect(await Promise.all([later, joining])).toEqual(['X', 'X']);
+  expect(batcher.stats().items).toBe(2);
+});
+
 test('in flight, the signal aborts when the last of all callers is gone', async () => {
   const controllers = [new AbortController(), new AbortController(), new AbortController()];
   const { backend, add } = setUp();

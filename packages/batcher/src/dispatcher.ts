@@ -1,8 +1,9 @@
 import { type Answer, Batch } from './batch.ts';
-import { endOfTick } from './clock.ts';
+import { type Clock, endOfTick } from './clock.ts';
 import { QueueFullError } from './errors.ts';
 import { Lane } from './lane.ts';
 import { Line } from './line.ts';
+import { Pace } from './pace.ts';
 
 export interface DispatcherSettings<Item, Result> {
   readonly name: string;
@@ -12,7 +13,7 @@ export interface DispatcherSettings<Item, Result> {
   readonly concurrency: number;
   /** Calls that may wait; `Infinity` refuses nobody. */
   readonly maxWaiting: number;
-  readonly now: () => number;
+  readonly clock: Required<Clock>;
   /** Calls `ripen` when a new batch has waited long enough for company; returns how to call that off. */
   readonly wait: (batch: Batch<Item, Result>, ripen: () => void) => (() => void) | undefined;
   /** Batches hold items of one group only. */
@@ -42,10 +43,13 @@ export class Dispatcher<Item, Result> {
   readonly #lanes = new Map<unknown, Lane<Item, Result>>();
   /** Lanes that have a ripe batch and may send it, in the order of their turn. */
   readonly #turns = new Line<Lane<Item, Result>>();
+  readonly #pace: Pace;
+  #isHeldBack = false;
   #pumpIsDue = false;
 
   constructor(settings: DispatcherSettings<Item, Result>) {
     this.#settings = settings;
+    this.#pace = new Pace(settings.concurrency);
     if (!settings.isGrouped) this.#lanes.set(undefined, this.onlyLane);
     this.#maxSize = settings.maxSize;
     this.#maxBytes = settings.maxBytes;
@@ -138,9 +142,9 @@ export class Dispatcher<Item, Result> {
   }
 
   #begin(lane: Lane<Item, Result>): Batch<Item, Result> {
-    const { now, wait } = this.#settings;
+    const { clock, wait } = this.#settings;
     if (lane.open) this.#cut(lane.open);
-    const batch = new Batch(lane, now());
+    const batch = new Batch(lane, clock.now());
     lane.open = batch;
     batch.stopWaiting = wait(batch, () => {
       this.#ripen(batch);
@@ -216,19 +220,40 @@ export class Dispatcher<Item, Result> {
   }
 
   #pump(): void {
-    while (this.inFlight.size < this.#settings.concurrency) {
-      const lane = this.#turns.shift();
-      if (!lane) return;
-      lane.isCalled = false;
-      const batch = lane.ripe.shift();
-      if (batch) this.#leave(batch);
+    for (let lane = this.#turns.first; lane; lane = this.#turns.first) {
+      const batch = lane.ripe.first;
+      if (this.inFlight.size >= this.#settings.concurrency) {
+        this.#pace.crowded();
+        return;
+      }
+      const nowMs = this.#settings.clock.now();
+      if (batch && lane.open === batch && this.#holdBack(nowMs)) return;
+      this.#uncall(lane);
+      if (batch) this.#leave(batch, nowMs);
       this.#call(lane);
     }
   }
 
-  #leave(batch: Batch<Item, Result>): void {
+  /** Whether a batch that can still grow should do so for the sake of even distances. */
+  #holdBack(nowMs: number): boolean {
+    const waitMs = this.#pace.waitMs(nowMs);
+    if (waitMs === 0) return false;
+    if (!this.#isHeldBack) {
+      this.#isHeldBack = true;
+      this.#settings.clock.after(waitMs, () => {
+        this.#isHeldBack = false;
+        this.#pump();
+      });
+    }
+    return true;
+  }
+
+  #leave(batch: Batch<Item, Result>, nowMs: number): void {
     const { lane } = batch;
     batch.hasLeft = true;
+    batch.leftAtMs = nowMs;
+    this.#pace.left(nowMs);
+    lane.ripe.remove(batch);
     if (lane.open === batch) lane.open = undefined;
     this.waiting -= batch.calls;
     lane.waiting -= batch.calls;
@@ -239,11 +264,12 @@ export class Dispatcher<Item, Result> {
 
   #arrive(batch: Batch<Item, Result>): void {
     this.inFlight.delete(batch);
+    this.#pace.arrived(batch.leftAtMs, this.#settings.clock.now());
     batch.lane.inFlight -= 1;
     batch.finish();
     this.#call(batch.lane);
     this.#dropIfIdle(batch.lane);
-    this.#pumpSoon();
+    if (this.#turns.first) this.#pumpSoon();
   }
 
   #takeOut(batch: Batch<Item, Result>, answer: Answer<Result>): void {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { systemClock } from './clock.ts';
 import { createBatcher } from './index.ts';
 import { scriptedBackend } from './testing/index.ts';
 
@@ -108,7 +109,7 @@ test('groups that came and went are forgotten', async () => {
     concurrency: 1,
     maxWaiting: 10,
     isGrouped: true,
-    now: () => 0,
+    clock: systemClock,
     leaveWhenFull: true,
     wait: (_, ripen) => {
       setImmediate(ripen);

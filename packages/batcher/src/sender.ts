@@ -34,7 +34,7 @@ export class Sender<Item, Result> {
         span?.end();
         arrived();
       };
-      this.#call(batch, context).then(end, (error) => {
+      this.#call(batch, context, end, (error) => {
         this.#counters.failedBatches += 1;
         if (span) recordFailure(span, error);
         this.#afterFailure(batch, error, context).then(end);
@@ -48,11 +48,16 @@ export class Sender<Item, Result> {
     counters.batches += 1;
     counters.items += size;
     if (size > counters.largestBatch) counters.largestBatch = size;
-    counters.waitMs += this.#settings.clock.now() - batch.openedAtMs;
+    counters.waitMs += batch.leftAtMs - batch.openedAtMs;
   }
 
   /** Sends a batch or a part of it, and hands out what comes back. */
-  #call(part: Part<Item, Result>, context: CallContext): Promise<void> {
+  #call(
+    part: Part<Item, Result>,
+    context: CallContext,
+    onDone: () => void,
+    onError: (error: unknown) => void,
+  ): void {
     const { name, process, timeoutMs, clock } = this.#settings;
     const onTimeout = () => {
       this.#counters.timedOut += 1;
@@ -60,10 +65,17 @@ export class Sender<Item, Result> {
       context.abort(error);
       return error;
     };
+    const onValue = (results: unknown) => {
+      try {
+        handOut(name, results, part, this.#keyOf);
+      } catch (error) {
+        onError(error);
+        return;
+      }
+      onDone();
+    };
     const call = () => context.run(() => process(part.items, context));
-    return callInTime(call, { timeoutMs, clock, onTimeout }).then((results) =>
-      handOut(name, results, part, this.#keyOf),
-    );
+    callInTime<unknown>(call, { timeoutMs, clock, onTimeout }, { onValue, onError });
   }
 
   async #afterFailure(
@@ -83,7 +95,7 @@ export class Sender<Item, Result> {
       isOver: () => context.isAborted,
       send: (part) => {
         this.#counters.extraCalls += 1;
-        return this.#call(part, context);
+        return new Promise((resolve, reject) => this.#call(part, context, resolve, reject));
       },
     });
   }

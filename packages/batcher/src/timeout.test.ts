@@ -60,6 +60,7 @@ test('an answer that is there after a blocked event loop counts, though its time
   const { clock, backend, batcher } = setUp();
   const answer = batcher.add(1);
   const call = await backend.nextCall();
+  await nextTurn();
   clock.block(5_000);
   call.resolve([1]);
   expect(await answer).toBe(1);

@@ -29,7 +29,6 @@ export function beginSpan<Item, Result>(name: string, batch: Batch<Item, Result>
   return trace.getTracer('@shopgpt/batcher').startSpan(
     `batch ${name}`,
     {
-      root: true,
       links: links(batch.answers),
       attributes: { 'batcher.name': name, 'batcher.size': batch.items.length },
     },

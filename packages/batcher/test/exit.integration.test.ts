@@ -7,7 +7,7 @@ const index = new URL('../src/index.ts', import.meta.url).href;
 /** What a process prints that runs to its natural end. */
 async function output(source: string): Promise<string[]> {
   const program = `import { createBatcher } from '${index}';\n${source}`;
-  const args = ['--input-type=module-typescript', '--eval', program];
+  const args = ['--expose-gc', '--input-type=module-typescript', '--eval', program];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   return stdout.trim().split('\n');
 }
@@ -63,4 +63,29 @@ test('after a blocked event loop an answer that lies in the socket counts, thoug
     server.closeAllConnections();
   `);
   expect(printed).toEqual(['answer']);
+});
+
+test('groups whose items were all taken back leave nothing behind, though no slot became free', async () => {
+  const printed = await output(`
+    const batcher = createBatcher({
+      concurrency: 1,
+      timeoutMs: 2_000,
+      groupBy: ({ group }) => group,
+      process: () => new Promise(() => {}),
+    });
+    batcher.add({ group: 'hangs' }).catch(() => {});
+    const refs = [];
+    for (let i = 0; i < 100; i += 1) {
+      const controller = new AbortController();
+      const group = {};
+      refs.push(new WeakRef(group));
+      batcher.add({ group }, { signal: controller.signal }).catch(() => {});
+      await new Promise((resolve) => setImmediate(resolve));
+      controller.abort();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    gc();
+    console.log(refs.filter((ref) => ref.deref()).length <= 1);
+  `);
+  expect(printed).toEqual(['true']);
 });

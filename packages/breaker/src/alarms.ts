@@ -1,31 +1,39 @@
 import type { FullClock } from './clock.ts';
-import { Queue } from './queue.ts';
+import { type Place, Queue } from './queue.ts';
 
-interface Alarm {
+interface Due<T> {
   readonly dueMs: number;
-  readonly ring: () => void;
+  readonly target: T;
 }
+
+/** An alarm that has been set. */
+export type Alarm<T> = Place<Due<T>>;
 
 /**
  * Alarms that are all set for the same time ahead, so the first one set is the first one due: one
  * timer serves them all. A call that ends in time costs a place in a queue and no timer.
  */
-export class Alarms {
+export class Alarms<T> {
   readonly #clock: FullClock;
   readonly #delayMs: number;
-  readonly #alarms = new Queue<Alarm>();
+  readonly #ring: (target: T) => void;
+  readonly #alarms = new Queue<Due<T>>();
   #armed = false;
 
-  constructor(clock: FullClock, delayMs: number) {
+  constructor(clock: FullClock, delayMs: number, ring: (target: T) => void) {
     this.#clock = clock;
     this.#delayMs = delayMs;
+    this.#ring = ring;
   }
 
-  /** @returns a function that takes the alarm back */
-  set(ring: () => void): () => void {
-    const place = this.#alarms.join({ dueMs: this.#clock.now() + this.#delayMs, ring });
+  set(target: T, nowMs: number): Alarm<T> {
+    const alarm = this.#alarms.join({ dueMs: nowMs + this.#delayMs, target });
     if (!this.#armed) this.#arm(this.#delayMs);
-    return () => this.#alarms.leave(place);
+    return alarm;
+  }
+
+  cancel(alarm: Alarm<T>): void {
+    this.#alarms.leave(alarm);
   }
 
   #arm(delayMs: number): void {
@@ -38,7 +46,7 @@ export class Alarms {
     let next = this.#alarms.first;
     while (next && next.value.dueMs <= nowMs) {
       this.#alarms.leave(next);
-      next.value.ring();
+      this.#ring(next.value.target);
       next = this.#alarms.first;
     }
     // Those that were cancelled are not in the queue any more; and a timer may come a little early.

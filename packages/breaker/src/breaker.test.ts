@@ -2,7 +2,6 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, expectTypeOf, test, vi } from 'vitest';
 import { type Breaker, createBreaker } from './breaker.ts';
 import { BreakerOpenError, HalfOpenBusyError } from './errors.ts';
-import type { HookError, StateChange } from './events.ts';
 import type { BreakerOptions } from './options.ts';
 
 const down = new Error('the dependency is down');
@@ -46,6 +45,14 @@ describe('a closed breaker', () => {
       completed: 4,
       slow: 0,
     });
+  });
+
+  test('gives leave and is told the outcome in two steps, too', () => {
+    const { breaker } = manual({ maxRequests: 1 });
+    breaker.admit().succeeded('a value');
+    for (let i = 0; i < 2; i += 1) breaker.admit().failed(down);
+    expect(breaker.state).toBe('open');
+    expect(() => breaker.admit()).toThrow(BreakerOpenError);
   });
 
   test('wraps a function, keeping its arguments and its type', async () => {
@@ -202,6 +209,7 @@ describe('a half-open breaker', () => {
     await breaker.execute(() => 'up');
     time.nowMs += 600_000;
     expect(breaker.state).toBe('half-open');
+    expect([breaker.counts.successes, breaker.stats().opened]).toEqual([1, 1]);
   });
 
   test('gives the place of an aborted trial to the next', async () => {
@@ -249,9 +257,10 @@ describe("the caller's signal", () => {
 
   test('is made for the function when the caller gave none', async () => {
     const { breaker } = manual();
-    const signals = await breaker.execute((ctx) => [ctx.signal, ctx.signal]);
-    expect(signals[0]).toBeInstanceOf(AbortSignal);
-    expect(signals[1]).toBe(signals[0]);
+    const signals = [1, 2].map(() => breaker.execute((ctx) => ctx.signal));
+    const [one, other] = await Promise.all(signals);
+    expect(one).toBeInstanceOf(AbortSignal);
+    expect(other).not.toBe(one);
   });
 });
 
@@ -278,122 +287,6 @@ describe('isolate', () => {
     resolve('late');
     await expect(call).resolves.toBe('late');
     expect(breaker.counts).toMatchObject({ requests: 0, successes: 0 });
-  });
-});
-
-describe('events', () => {
-  test('tell each change of state with the counts that led to it', async () => {
-    const { breaker, time } = manual({ maxRequests: 1 });
-    const changes: StateChange[] = [];
-    const off = breaker.on('stateChange', (change) => changes.push(change));
-    await fail(breaker, 3);
-    time.nowMs += 30_001;
-    await breaker.execute(() => 'up');
-    expect(changes).toMatchObject([
-      { from: 'closed', to: 'open', counts: { failures: 3 } },
-      { from: 'open', to: 'half-open', counts: { requests: 0 } },
-      { from: 'half-open', to: 'closed', counts: { successes: 1 } },
-    ]);
-    off();
-    breaker.isolate();
-    expect(changes).toHaveLength(3);
-  });
-
-  test('go on to the other listeners when one throws, and the caller notices nothing', async () => {
-    const { breaker } = manual();
-    const hookErrors: HookError[] = [];
-    const calm = vi.fn();
-    breaker.on('stateChange', () => {
-      throw new Error('sync');
-    });
-    breaker.on('stateChange', () => Promise.reject(new Error('async')) as never);
-    breaker.on('stateChange', calm);
-    breaker.on('hookError', (event) => hookErrors.push(event));
-    await fail(breaker, 3);
-    expect(calm).toHaveBeenCalledOnce();
-    expect(hookErrors.map(({ hook, error }) => [hook, String(error)])).toEqual([
-      ['stateChange', 'Error: sync'],
-      ['stateChange', 'Error: async'],
-    ]);
-    expect(breaker.stats().hookErrors).toBe(2);
-  });
-
-  test('let a listener call the breaker itself', async () => {
-    const { breaker, time } = manual({ maxRequests: 1 });
-    const calls: Promise<unknown>[] = [];
-    await fail(breaker, 3);
-    breaker.on('stateChange', ({ to }) => {
-      if (to === 'half-open') calls.push(breaker.execute(() => 'first'));
-    });
-    time.nowMs += 30_001;
-    await expect(breaker.execute(() => 'second')).rejects.toThrow(HalfOpenBusyError);
-    expect(await Promise.all(calls)).toEqual(['first']);
-  });
-});
-
-describe('rules that throw', () => {
-  const broken = () => {
-    throw new Error('broken rule');
-  };
-
-  test('leave the result alone and give way to the default rule', async () => {
-    const { breaker, time } = manual({ classify: broken, readyToTrip: broken, openMs: broken });
-    const hooks: string[] = [];
-    breaker.on('hookError', ({ hook }) => hooks.push(hook));
-    expect(await breaker.execute(() => 1)).toBe(1);
-    await fail(breaker, 2);
-    expect(breaker.state).toBe('open');
-    time.nowMs += 30_001;
-    expect(breaker.state).toBe('half-open');
-    expect(new Set(hooks)).toEqual(new Set(['classify', 'readyToTrip', 'openMs']));
-  });
-
-  test('are reported like answers that mean nothing', async () => {
-    const { breaker, time } = manual({
-      classify: () => 'perhaps' as never,
-      openMs: () => Number.NaN,
-    });
-    const errors: string[] = [];
-    breaker.on('hookError', ({ error }) => errors.push(String(error)));
-    await fail(breaker, 3);
-    time.nowMs += 30_001;
-    expect(breaker.state).toBe('half-open');
-    expect(errors.at(0)).toBe('TypeError: classify answered perhaps');
-    expect(errors.at(-1)).toBe('RangeError: openMs must be at least 1 ms, got NaN');
-  });
-
-  test('are reported once as a process warning when nobody listens', async () => {
-    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-    const { breaker } = manual({ classify: broken });
-    await breaker.execute(() => 1);
-    await breaker.execute(() => 1);
-    expect(warn.mock.calls).toEqual([
-      [
-        'classify of "users" threw: Error: broken rule',
-        { type: 'BreakerWarning', code: 'SHOPGPT_BREAKER_HOOK' },
-      ],
-    ]);
-    expect(breaker.stats().hookErrors).toBe(2);
-  });
-
-  test('do not loop when the listener of hookError throws too', async () => {
-    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-    const { breaker } = manual({ classify: broken });
-    breaker.on('hookError', broken);
-    await breaker.execute(() => 1);
-    expect(warn).toHaveBeenCalledOnce();
-  });
-
-  test('may isolate the breaker that asks them', async () => {
-    const { breaker, time } = manual({
-      readyToTrip: () => {
-        breaker.isolate();
-        return true;
-      },
-    });
-    await fail(breaker);
-    time.nowMs += 1e9;
-    expect(breaker.state).toBe('open');
   });
 });
 

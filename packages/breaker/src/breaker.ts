@@ -1,26 +1,17 @@
 import { announce } from './announce.ts';
 import { type FullClock, fullClock } from './clock.ts';
 import type { Counts } from './counts.ts';
-import {
-  abandoned,
-  BreakerOpenError,
-  HalfOpenBusyError,
-  isRefusal,
-  withoutStack,
-} from './errors.ts';
+import { BreakerOpenError, HalfOpenBusyError, withoutStack } from './errors.ts';
 import { type BreakerEvents, Hooks } from './events.ts';
-import { Attempt, type CallContext, type CallOptions, Execution, type Work } from './execution.ts';
-import { Histogram } from './histogram.ts';
-import { type BreakerState, Machine, REFUSED, type Verdict } from './machine.ts';
-import {
-  type BreakerOptions,
-  type ResolvedBreakerOptions,
-  resolveOptions,
-  standard,
-} from './options.ts';
+import { Execution } from './execution.ts';
+import type { Guard, Permit } from './guard.ts';
+import { Ledger } from './ledger.ts';
+import { type BreakerState, Machine, REFUSED } from './machine.ts';
+import { type BreakerOptions, type ResolvedBreakerOptions, resolveOptions } from './options.ts';
 import { Rules } from './rules.ts';
 import { type BreakerSnapshot, checkSnapshot } from './snapshot.ts';
 import { type BreakerStats, Totals } from './stats.ts';
+import { type CallContext, type CallOptions, unlimited, type Work } from './work.ts';
 
 /** Ends an isolation; also by `using`. */
 export interface Isolation extends Disposable {
@@ -38,33 +29,27 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
   return new Breaker(resolveOptions(options));
 }
 
+/** A breaker keeps its own totals. */
+const ignored = { successes: 0, failures: 0, aborts: 0, deadlines: 0 };
+
 /** Holds nothing that needs closing: no timer, no connection. */
-export class Breaker {
+export class Breaker implements Guard {
   /** The breaker's name, as its errors and metrics show it. */
   readonly name: string;
-  readonly #options: ResolvedBreakerOptions;
   readonly #clock: FullClock;
   readonly #machine: Machine;
   readonly #hooks: Hooks;
-  readonly #rules: Rules;
   readonly #totals = new Totals();
-  readonly #latency: Histogram | undefined;
-  /** Whether a success is just that: neither classified by the user nor measured. */
-  readonly #plain: boolean;
+  readonly #ledger: Ledger;
   #isolations = 0;
 
   constructor(options: ResolvedBreakerOptions) {
     this.name = options.name;
-    this.#options = options;
     this.#clock = fullClock(options.clock);
     this.#hooks = new Hooks(options.name);
-    this.#rules = new Rules(options, this.#hooks, this.#totals);
-    this.#machine = new Machine(options, this.#rules, this.#clock.now());
-    this.#latency = options.measureLatency ? new Histogram() : undefined;
-    this.#plain =
-      options.classify === standard.classify &&
-      options.slowCallMs === standard.slowCallMs &&
-      !options.measureLatency;
+    const rules = new Rules(options, this.#hooks, this.#totals);
+    this.#machine = new Machine(options, rules, this.#clock.now());
+    this.#ledger = new Ledger(options, this.#clock, this.#machine, rules, this.#totals);
     announce(this);
   }
 
@@ -91,7 +76,7 @@ export class Breaker {
   /** Numbers since the breaker was created; they only grow. */
   stats(): BreakerStats {
     const { state } = this;
-    const latency = this.#latency?.snapshot();
+    const latency = this.#ledger.latency?.snapshot();
     return this.#totals.snapshot(state, this.#isolations, this.#hooks.errors, latency);
   }
 
@@ -100,19 +85,30 @@ export class Breaker {
    *
    * @throws BreakerOpenError, HalfOpenBusyError when refused; the signal's reason when it is aborted
    */
-  async execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
+  execute<T>(fn: Work<T>, options?: CallOptions): Promise<Awaited<T>> {
     if (options) return this.#executeFor(fn, options);
-    const admittedAtMs = this.#clock.now();
-    const generation = this.#admit(admittedAtMs);
-    let value: Awaited<T>;
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) return Promise.reject(this.#refusal(nowMs));
+    const { passed, thrown } = this.#ledger.open(generation, nowMs);
     try {
-      value = await fn(new Attempt(1, undefined));
+      return Promise.resolve(fn(unlimited)).then(passed, thrown) as Promise<Awaited<T>>;
     } catch (error) {
-      this.#failed(generation, admittedAtMs, error);
-      throw error;
+      return Promise.reject(error).catch(thrown);
     }
-    this.#succeeded(generation, admittedAtMs, value);
-    return value;
+  }
+
+  /**
+   * The two steps of `execute` apart, for work that is no function to be called (gobreaker's
+   * two-step breaker): leave for one call, which must be told how the call has ended.
+   *
+   * @throws BreakerOpenError, HalfOpenBusyError when refused
+   */
+  admit(): Permit {
+    const nowMs = this.#clock.now();
+    const generation = this.#machine.admit(nowMs);
+    if (generation === REFUSED) throw this.#refusal(nowMs);
+    return this.#ledger.open(generation, nowMs);
   }
 
   /** The function with the breaker around it: `ctx` is added, the other arguments are the caller's. */
@@ -181,24 +177,9 @@ export class Breaker {
     this.#machine.look(nowMs);
   }
 
-  async #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
-    const { deadline = Number.POSITIVE_INFINITY } = options;
-    const execution = new Execution(this.#clock, false, deadline, options);
-    try {
-      if (execution.ended) throw abandoned;
-      return await this.execute(() => execution.call(fn));
-    } catch (error) {
-      throw execution.ended ? execution.ended.reason : error;
-    } finally {
-      execution.close();
-    }
-  }
-
-  #admit(nowMs: number): number {
-    const generation = this.#machine.admit(nowMs);
-    if (generation === REFUSED) throw this.#refusal(nowMs);
-    this.#totals.admitted += 1;
-    return generation;
+  #executeFor<T>(fn: Work<T>, options: CallOptions): Promise<Awaited<T>> {
+    const parts = { clock: this.#clock, breaker: this };
+    return new Execution(parts, ignored, fn, options).start() as Promise<Awaited<T>>;
   }
 
   #refusal(nowMs: number): Error {
@@ -209,28 +190,5 @@ export class Breaker {
     }
     this.#totals.refusedOpen += 1;
     return withoutStack(() => new BreakerOpenError(this.name, state.untilMs - nowMs));
-  }
-
-  #succeeded(generation: number, admittedAtMs: number, value: unknown): void {
-    if (this.#plain && this.#machine.settleTimelessly(generation)) {
-      this.#totals.success += 1;
-    } else {
-      this.#settled(generation, admittedAtMs, this.#rules.classify({ ok: true, value }));
-    }
-  }
-
-  #failed(generation: number, admittedAtMs: number, error: unknown): void {
-    const verdict = isRefusal(error) ? 'excluded' : this.#rules.classify({ ok: false, error });
-    this.#settled(generation, admittedAtMs, verdict);
-  }
-
-  #settled(generation: number, admittedAtMs: number, verdict: Verdict): void {
-    const nowMs = this.#clock.now();
-    const tookMs = nowMs - admittedAtMs;
-    const slow = verdict !== 'excluded' && tookMs >= this.#options.slowCallMs;
-    this.#totals[verdict] += 1;
-    if (slow) this.#totals.slow += 1;
-    if (verdict !== 'excluded') this.#latency?.record(tookMs);
-    this.#machine.settle(generation, admittedAtMs, verdict, slow, nowMs);
   }
 }

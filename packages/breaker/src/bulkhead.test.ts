@@ -112,6 +112,17 @@ describe('bulkhead', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('forgets how long a call may wait as soon as it is served', async () => {
+    const { start, clock, finish } = rig({ concurrency: 1, queue: { max: 1, timeoutMs: 200 } });
+    start('a');
+    const b = start('b');
+    await clock.advance(100);
+    await finish('a');
+    await clock.advance(1_000);
+    await finish('b');
+    await expect(b).resolves.toBe('b');
+  });
+
   test('keeps the place of a call until its work settles, not until the timeout', async () => {
     const clock = createManualClock();
     const policy = createPolicy({ bulkhead: { concurrency: 1 }, timeoutMs: 100, clock });

@@ -1,10 +1,9 @@
-import { Alarms } from './alarms.ts';
+import { type Alarm, Alarms } from './alarms.ts';
 import { duration, nonNegativeInteger, oneOf, positiveInteger } from './check.ts';
 import type { FullClock } from './clock.ts';
 import { BulkheadFullError, withoutStack } from './errors.ts';
 import type { Execution } from './execution.ts';
-import type { PolicyPart, Run } from './policy-part.ts';
-import { Queue } from './queue.ts';
+import { type Place, Queue } from './queue.ts';
 
 /** How many calls may run at once, and how many may wait for that. */
 export interface BulkheadOptions {
@@ -21,7 +20,13 @@ export interface BulkheadOptions {
   };
 }
 
-export class Bulkhead implements PolicyPart {
+interface Waiter {
+  readonly served: () => void;
+  readonly refused: (refusal: Error) => void;
+  alarm: Alarm<Place<Waiter>> | undefined;
+}
+
+export class Bulkhead {
   /** Calls that run now. */
   running = 0;
   refused = 0;
@@ -29,12 +34,14 @@ export class Bulkhead implements PolicyPart {
   readonly #concurrency: number;
   readonly #max: number;
   readonly #timeoutMs: number | undefined;
-  readonly #alarms: Alarms | undefined;
-  readonly #queue = new Queue<() => void>();
+  readonly #clock: FullClock;
+  readonly #alarms: Alarms<Place<Waiter>> | undefined;
+  readonly #queue = new Queue<Waiter>();
 
   constructor({ concurrency, queue }: BulkheadOptions, name: string, clock: FullClock) {
     positiveInteger('bulkhead.concurrency', concurrency);
     this.#name = name;
+    this.#clock = clock;
     this.#concurrency = concurrency;
     this.#max = queue?.max ?? 0;
     this.#timeoutMs = queue?.timeoutMs;
@@ -42,7 +49,11 @@ export class Bulkhead implements PolicyPart {
     oneOf('bulkhead.queue.whenFull', queue?.whenFull ?? 'reject', ['reject']);
     if (this.#timeoutMs === undefined) return;
     duration('bulkhead.queue.timeoutMs', this.#timeoutMs, 1);
-    this.#alarms = new Alarms(clock, this.#timeoutMs);
+    const waitedMs = this.#timeoutMs;
+    this.#alarms = new Alarms(clock, waitedMs, (place) => {
+      this.#leaveQueue(place);
+      place.value.refused(this.#refusal(waitedMs));
+    });
   }
 
   /** Calls that wait for a place now. */
@@ -50,50 +61,40 @@ export class Bulkhead implements PolicyPart {
     return this.#queue.size;
   }
 
-  around(next: Run): Run {
-    return async (fn, execution) => {
-      if (this.running < this.#concurrency) this.running += 1;
-      else await this.#waitForPlace(execution);
-      try {
-        return await next(fn, execution);
-      } finally {
-        this.#releaseAfter(execution.running);
-      }
-    };
+  /** Takes a place, if there is one. */
+  enter(): boolean {
+    if (this.running >= this.#concurrency) return false;
+    this.running += 1;
+    return true;
   }
 
-  async #waitForPlace(execution: Execution): Promise<void> {
-    if (this.#queue.size >= this.#max) throw this.#refusal(0);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const place = this.#queue.join(resolve);
-    const tooLate = () => reject(this.#refusal(this.#timeoutMs ?? 0));
-    const cancelAlarm = this.#alarms?.set(tooLate);
-    try {
-      await execution.wait<void>((served, givenUp) => void promise.then(served, givenUp));
-    } catch (error) {
-      // Who was served in the same moment passes the place on.
-      if (place.waiting) this.#queue.leave(place);
-      else this.#release();
-      throw error;
-    } finally {
-      cancelAlarm?.();
+  /** Waits for a place: one of the two functions is called, unless the execution ends before. */
+  queueUp(execution: Execution, served: () => void, refused: (refusal: Error) => void): void {
+    if (this.#queue.size >= this.#max) {
+      refused(this.#refusal(0));
+      return;
     }
-  }
-
-  #releaseAfter(work: PromiseLike<unknown> | undefined): void {
-    if (work) work.then(() => this.#release());
-    else this.#release();
+    const waiter: Waiter = { served, refused, alarm: undefined };
+    const place = this.#queue.join(waiter);
+    waiter.alarm = this.#alarms?.set(place, this.#clock.now());
+    execution.waitsUntil(() => this.#leaveQueue(place));
   }
 
   /** The place goes to the first who waits. */
-  #release(): void {
+  leave(): void {
     const { first } = this.#queue;
     if (!first) {
       this.running -= 1;
       return;
     }
-    this.#queue.leave(first);
-    first.value();
+    this.#leaveQueue(first);
+    first.value.served();
+  }
+
+  #leaveQueue(place: Place<Waiter>): void {
+    this.#queue.leave(place);
+    const { alarm } = place.value;
+    if (alarm) this.#alarms?.cancel(alarm);
   }
 
   #refusal(waitedMs: number): Error {

@@ -2,42 +2,41 @@ import { Alarms } from './alarms.ts';
 import { duration } from './check.ts';
 import type { FullClock } from './clock.ts';
 import { DeadlineError, withoutStack } from './errors.ts';
-import { type CallOptions, Execution } from './execution.ts';
-
-const never = Number.POSITIVE_INFINITY;
+import type { Execution } from './execution.ts';
 
 /** Bounds the whole of a policy: what is not done in time ends with a `DeadlineError`. */
 export class Deadline {
+  /** How long an execution may take; `Infinity`: as long as an outer deadline lets it. */
+  readonly ms: number;
   readonly #name: string;
   readonly #clock: FullClock;
-  readonly #deadlineMs: number;
-  readonly #alarms: Alarms | undefined;
+  readonly #alarms: Alarms<Execution>;
 
   constructor(deadlineMs: number | undefined, name: string, clock: FullClock) {
+    if (deadlineMs !== undefined) duration('deadlineMs', deadlineMs, 1);
+    this.ms = deadlineMs ?? Number.POSITIVE_INFINITY;
     this.#name = name;
     this.#clock = clock;
-    this.#deadlineMs = deadlineMs ?? never;
-    if (deadlineMs === undefined) return;
-    duration('deadlineMs', deadlineMs, 1);
-    this.#alarms = new Alarms(clock, deadlineMs);
+    this.#alarms = new Alarms(clock, this.ms, (execution) => this.#expire(execution));
   }
 
-  /** @param timed whether a timeout may end the attempts of this execution */
-  begin(options: CallOptions, timed: boolean): Execution {
-    const { deadline: outer = never } = options;
-    if (outer === never && !this.#alarms) return new Execution(this.#clock, timed, never, options);
-    const nowMs = this.#clock.now();
-    const own = nowMs + this.#deadlineMs;
-    const execution = new Execution(this.#clock, true, Math.min(own, outer), options);
-    const expire = () => execution.end('deadlines', this.#error(execution.lastError));
-    if (outer <= nowMs) expire();
-    else if (outer < own) execution.atClose(this.#clock.setTimer(expire, outer - nowMs, false));
-    else if (this.#alarms) execution.atClose(this.#alarms.set(expire));
-    return execution;
+  /** @returns a function that ends the watch */
+  watch(execution: Execution): (() => void) | undefined {
+    const { deadline, startedAtMs } = execution;
+    if (deadline === startedAtMs + this.ms) {
+      const alarm = this.#alarms.set(execution, startedAtMs);
+      return () => this.#alarms.cancel(alarm);
+    }
+    const expire = () => this.#expire(execution);
+    if (deadline > startedAtMs) return this.#clock.setTimer(expire, deadline - startedAtMs, false);
+    expire();
+    return undefined;
   }
 
-  #error(cause: unknown): Error {
-    const options = cause === undefined ? undefined : { cause };
-    return withoutStack(() => new DeadlineError(this.#name, options));
+  #expire(execution: Execution): void {
+    const { lastError } = execution;
+    const options = lastError === undefined ? undefined : { cause: lastError };
+    const error = withoutStack(() => new DeadlineError(this.#name, options));
+    execution.endEarly('deadlines', error);
   }
 }

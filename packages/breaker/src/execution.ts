@@ -1,188 +1,250 @@
+import type { Alarm } from './alarms.ts';
+import type { Bulkhead } from './bulkhead.ts';
 import type { FullClock } from './clock.ts';
+import type { Deadline } from './deadline.ts';
 import { abandoned } from './errors.ts';
+import { type Fallback, withRootCause } from './fallback.ts';
+import type { Guard, Permit } from './guard.ts';
+import type { Retry } from './retry.ts';
+import type { Timeout } from './timeout.ts';
+import { Attempt, type Bounds, type CallOptions, type Work } from './work.ts';
 
-/** What a protected function is told about its call. Hand it on whole: it fits `CallOptions`. */
-export interface CallContext {
-  /** Aborted when the result is no longer wanted: hand it on to what you call. */
-  readonly signal: AbortSignal;
-  /** When the whole has to be done, in ms of the policy's clock; `Infinity` without a deadline. */
-  readonly deadline: number;
-  /** Which attempt this is, from 1 on. */
-  readonly attempt: number;
-  /** How many ms are left until the deadline, at least 0; `Infinity` without one. */
-  remainingMs(): number;
+/** The parts of a policy; each is there only if it was given. */
+export interface Parts {
+  readonly clock: FullClock;
+  readonly deadline?: Deadline | undefined;
+  readonly fallback?: Fallback | undefined;
+  readonly retry?: Retry | undefined;
+  readonly breaker?: Guard | undefined;
+  readonly bulkhead?: Bulkhead | undefined;
+  readonly timeout?: Timeout | undefined;
 }
 
-/** What a caller can say about one call. */
-export interface CallOptions {
-  /** Aborting rejects the call with the signal's reason; breakers count it as excluded. */
-  readonly signal?: AbortSignal | undefined;
-  /** An outer deadline, in ms of the same clock, e.g. `ctx.deadline`; the earlier one counts. */
-  readonly deadline?: number | undefined;
-  /** Bounds the calls that a retry makes, e.g. 1 for what must not be done twice. */
-  readonly attempts?: number | undefined;
-}
+/** How executions ended, and how many. */
+export type Totals = Record<'successes' | 'failures' | 'aborts' | 'deadlines', number>;
 
-/** What is protected. */
-export type Work<T> = (ctx: CallContext) => T;
-
-/** Makes its signal only for who asks: most calls never do, and a signal costs more than a call. */
-export class Attempt implements CallContext {
-  readonly attempt: number;
-  readonly #execution: Execution | undefined;
-  #controller: AbortController | undefined;
-  #aborted = false;
-  #reason: unknown;
-
-  constructor(attempt: number, execution: Execution | undefined) {
-    this.attempt = attempt;
-    this.#execution = execution;
-  }
-
-  get signal(): AbortSignal {
-    const given = this.#execution?.onlySignal;
-    if (given) return given;
-    if (!this.#controller) {
-      this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  get deadline(): number {
-    return this.#execution?.deadline ?? Number.POSITIVE_INFINITY;
-  }
-
-  remainingMs(): number {
-    return this.#execution?.remainingMs() ?? Number.POSITIVE_INFINITY;
-  }
-
-  abort(reason: unknown): void {
-    this.#aborted = true;
-    this.#reason = reason;
-    this.#controller?.abort(reason);
-  }
-}
+const never = Number.POSITIVE_INFINITY;
 
 /**
- * One call from its beginning to its end: what may end it early (the caller, the deadline, the
- * timeout of an attempt), and the one thing it is waiting for at the moment.
+ * One call from its beginning to its end, through
+ * deadline( fallback( retry( breaker( bulkhead( timeout( work )))))).
+ *
+ * Whatever comes first, be it the work, its timeout, the deadline or the caller, decides; what comes
+ * later finds nothing left to decide. All steps are synchronous where nobody has to wait, so a call
+ * that just succeeds costs little more than its work.
  */
-export class Execution {
+export class Execution implements Bounds {
   readonly deadline: number;
-  /** Why it ended early: what waits inside is rejected with `abandoned`, the caller with the reason. */
-  ended: { readonly by: 'aborts' | 'deadlines'; readonly reason: unknown } | undefined;
-  attempts = 0;
+  readonly startedAtMs: number;
   readonly maxAttempts: number;
-  /** The work of the latest attempt for as long as it runs, which may be longer than it is waited for; never rejects. */
-  running: PromiseLike<unknown> | undefined;
-  /** What the last attempt that was retried failed with. */
+  attempts = 0;
+  /** The pause before the last retry, and what the attempt before it failed with. */
+  pauseMs = 0;
   lastError: unknown;
-  readonly #clock: FullClock;
+  ending: keyof Totals | undefined;
+  /** Whether time has passed since it began. */
+  waited = false;
+  readonly #parts: Parts;
+  readonly #totals: Totals;
+  readonly #fn: Work<unknown>;
   readonly #signal: AbortSignal | undefined;
-  readonly #timed: boolean;
-  #attempt: Attempt | undefined;
-  #release: (() => void) | undefined;
-  #stopWaiting: ((error: unknown) => void) | undefined;
+  readonly #result: PromiseWithResolvers<unknown> = Promise.withResolvers();
+  /** What is being called and waited for: the work, or the fallback. */
+  #current: Attempt | undefined;
+  #permit: Permit | undefined;
+  #timeoutAlarm: Alarm<Execution> | undefined;
+  #cancelDeadline: (() => void) | undefined;
+  /** While it waits for a place or for the next attempt: takes it out of there. */
+  #stopWaiting: (() => void) | undefined;
 
-  /** @param timed whether something else than the caller's signal may end it or an attempt */
-  constructor(clock: FullClock, timed: boolean, deadline: number, options: CallOptions) {
-    const { signal, attempts = Number.POSITIVE_INFINITY } = options;
-    this.#clock = clock;
-    this.#timed = timed;
-    this.deadline = deadline;
-    this.maxAttempts = attempts;
+  constructor(parts: Parts, totals: Totals, fn: Work<unknown>, options: CallOptions) {
+    const { signal, attempts = never, deadline: outer = never } = options;
+    const { clock, deadline, timeout } = parts;
+    this.#parts = parts;
+    this.#totals = totals;
+    this.#fn = fn;
     this.#signal = signal;
-    if (signal?.aborted) this.handleEvent();
-    else signal?.addEventListener('abort', this);
+    this.maxAttempts = attempts;
+    this.startedAtMs =
+      (deadline && deadline.ms < never) || timeout || outer < never ? clock.now() : 0;
+    this.deadline = Math.min(outer, deadline ? this.startedAtMs + deadline.ms : never);
   }
 
-  /** The caller's signal, if nothing but it can abort an attempt. */
   get onlySignal(): AbortSignal | undefined {
-    return this.#timed ? undefined : this.#signal;
+    return this.#parts.timeout || this.deadline < never ? undefined : this.#signal;
   }
 
   remainingMs(): number {
-    return Math.max(0, this.deadline - this.#clock.now());
+    return this.deadline < never ? Math.max(0, this.deadline - this.#parts.clock.now()) : never;
+  }
+
+  start(): Promise<unknown> {
+    if (this.#signal?.aborted) this.handleEvent();
+    else this.#signal?.addEventListener('abort', this);
+    if (this.deadline < never && !this.ending) {
+      this.#cancelDeadline = this.#parts.deadline?.watch(this);
+    }
+    if (!this.ending) this.#try();
+    return this.#result.promise;
   }
 
   /** The caller's signal was aborted. */
   handleEvent(): void {
-    this.end('aborts', this.#signal?.reason);
+    this.endEarly('aborts', this.#signal?.reason);
   }
 
-  /** Ends the whole early. */
-  end(by: 'aborts' | 'deadlines', reason: unknown): void {
-    if (this.ended) return;
-    this.ended = { by, reason };
-    // First the waiting, so that how the work answers to its signal does not matter any more.
-    this.#stopWaiting?.(abandoned);
-    this.#attempt?.abort(reason);
+  endEarly(ending: 'aborts' | 'deadlines', reason: unknown): void {
+    const current = this.#current;
+    this.#leaveAttempt();
+    this.#permit?.failed(abandoned);
+    this.#stopWaiting?.();
+    this.#over(ending);
+    this.#result.reject(reason);
+    current?.abort(reason);
   }
 
-  /** Ends the current attempt early. */
+  /** The timeout of the current attempt. */
   endAttempt(error: Error): void {
-    this.#stopWaiting?.(error);
-    this.#attempt?.abort(error);
+    const current = this.#current;
+    this.#attemptFailed(error);
+    current?.abort(error);
   }
 
-  /** Has `release` called when the execution is over. */
-  atClose(release: () => void): void {
-    this.#release = release;
+  /** Sets what takes the execution out of where it waits. */
+  waitsUntil(stopWaiting: (() => void) | undefined): void {
+    this.#stopWaiting = stopWaiting;
+    this.waited = true;
   }
 
-  /** Nothing can end it any more. */
-  close(): void {
-    this.#release?.();
-    this.#signal?.removeEventListener('abort', this);
+  #try(): void {
+    this.attempts += 1;
+    try {
+      const permit = this.#parts.breaker?.admit();
+      if (permit instanceof Promise) this.#awaitPermit(permit);
+      else this.#admitted(permit);
+    } catch (error) {
+      this.#attemptFailed(error);
+    }
+  }
+
+  #awaitPermit(permit: Promise<Permit>): void {
+    permit.then(
+      (granted) => {
+        this.waited = true;
+        if (this.ending) granted.failed(abandoned);
+        else this.#admitted(granted);
+      },
+      (error) => this.#attemptFailed(error),
+    );
+  }
+
+  #admitted(permit: Permit | undefined): void {
+    this.#permit = permit;
+    const { bulkhead } = this.#parts;
+    if (!bulkhead || bulkhead.enter()) this.#call();
+    else
+      bulkhead.queueUp(
+        this,
+        () => this.#call(),
+        (refusal) => this.#attemptFailed(refusal),
+      );
+  }
+
+  #call(): void {
+    const { timeout, bulkhead } = this.#parts;
     this.#stopWaiting = undefined;
-  }
-
-  /** Waits for what `start` settles, or until it is ended. */
-  wait<T>(
-    start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void,
-  ): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#stopWaiting = reject;
-    if (this.ended) reject(abandoned);
-    else start(resolve, reject);
-    return promise;
-  }
-
-  /** Calls `fn`, and waits for it no longer than allowed. */
-  async call<T>(fn: Work<T>): Promise<Awaited<T>> {
-    this.running = undefined;
-    if (this.ended) throw abandoned;
     const attempt = new Attempt(this.attempts, this);
-    this.#attempt = attempt;
-    const result = fn(attempt);
-    if (!isPromiseLike(result)) return await result;
-    if (!this.#timed && !this.#signal) return await result;
-    return await this.#race(result);
-  }
-
-  #race<T>(work: PromiseLike<T>): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const settled = () => {
-      if (this.running === running) this.running = undefined;
-    };
-    const running = work.then(
+    this.#current = attempt;
+    this.#timeoutAlarm = timeout?.watch(this);
+    this.#run(
+      this.#fn,
+      attempt,
       (value) => {
-        settled();
-        resolve(value);
+        bulkhead?.leave();
+        if (this.#current === attempt) this.#attemptSucceeded(value);
       },
       (error) => {
-        settled();
-        reject(error);
+        bulkhead?.leave();
+        if (this.#current === attempt) this.#attemptFailed(error);
       },
     );
-    this.running = running;
-    this.#stopWaiting = reject;
-    if (this.ended) reject(abandoned);
-    return promise;
   }
-}
 
-function isPromiseLike<T>(value: T): value is T & PromiseLike<Awaited<T>> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+  #run(
+    fn: Work<unknown>,
+    attempt: Attempt,
+    succeeded: (value: unknown) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    try {
+      Promise.resolve(fn(attempt)).then(succeeded, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #leaveAttempt(): void {
+    this.#current = undefined;
+    if (this.#timeoutAlarm) this.#parts.timeout?.unwatch(this.#timeoutAlarm);
+    this.#timeoutAlarm = undefined;
+  }
+
+  #attemptSucceeded(value: unknown): void {
+    this.#leaveAttempt();
+    this.#permit?.succeeded(value);
+    this.#parts.retry?.succeeded();
+    this.#succeed(value);
+  }
+
+  #attemptFailed(error: unknown): void {
+    if (this.ending) return;
+    this.#leaveAttempt();
+    this.#permit?.failed(error);
+    this.#permit = undefined;
+    const { retry } = this.#parts;
+    if (!retry?.mayRetry(error, this)) {
+      this.#failed(error);
+      return;
+    }
+    this.lastError = error;
+    // The process waits for it: a retry is work that is still to be done.
+    const again = () => this.#try();
+    this.waitsUntil(this.#parts.clock.setTimer(again, Math.ceil(this.pauseMs), true));
+  }
+
+  #failed(error: unknown): void {
+    const { fallback } = this.#parts;
+    if (!fallback) {
+      this.#fail(error);
+      return;
+    }
+    const attempt = new Attempt(this.attempts, this);
+    this.#current = attempt;
+    this.#run(
+      (ctx) => fallback.answer(error, ctx),
+      attempt,
+      (answer) => this.#succeed(answer),
+      (failure) => this.#fail(withRootCause(failure, error)),
+    );
+  }
+
+  #succeed(value: unknown): void {
+    if (this.ending) return;
+    this.#over('successes');
+    this.#result.resolve(value);
+  }
+
+  #fail(error: unknown): void {
+    if (this.ending) return;
+    this.#over('failures');
+    this.#result.reject(error);
+  }
+
+  /** Nothing can happen to it any more. */
+  #over(ending: keyof Totals): void {
+    this.ending = ending;
+    this.#totals[ending] += 1;
+    this.#cancelDeadline?.();
+    this.#signal?.removeEventListener('abort', this);
+  }
 }

@@ -1,12 +1,11 @@
 import { callable } from './check.ts';
-import type { CallContext } from './execution.ts';
-import type { PolicyPart, Run } from './policy-part.ts';
+import type { CallContext } from './work.ts';
 
 /** Answers instead of a call that failed or was refused. */
 export type FallbackFunction<F> = (error: unknown, ctx: CallContext) => F;
 
 /** Not asked when the deadline has passed or the caller has aborted: then nobody waits any more. */
-export class Fallback implements PolicyPart {
+export class Fallback {
   fallbacks = 0;
   readonly #fallback: FallbackFunction<unknown>;
 
@@ -15,20 +14,9 @@ export class Fallback implements PolicyPart {
     this.#fallback = fallback;
   }
 
-  around(next: Run): Run {
-    return async (fn, execution) => {
-      try {
-        return await next(fn, execution);
-      } catch (error) {
-        if (execution.ended) throw error;
-        this.fallbacks += 1;
-        try {
-          return await execution.call((ctx) => this.#fallback(error, ctx));
-        } catch (failure) {
-          throw withRootCause(failure, error);
-        }
-      }
-    };
+  answer(error: unknown, ctx: CallContext): unknown {
+    this.fallbacks += 1;
+    return this.#fallback(error, ctx);
   }
 }
 

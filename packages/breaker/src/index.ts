@@ -12,9 +12,8 @@ export {
   HalfOpenBusyError,
 } from './errors.ts';
 export type { BreakerEvents, HookError, StateChange } from './events.ts';
-export type { CallContext, CallOptions, Work } from './execution.ts';
 export type { FallbackFunction } from './fallback.ts';
-export type { Guard } from './guarded.ts';
+export type { Guard, Permit } from './guard.ts';
 export type { LatencyHistogram } from './histogram.ts';
 export type { BreakerState, Verdict } from './machine.ts';
 export type { BreakerOptions, Outcome } from './options.ts';
@@ -38,3 +37,4 @@ export type { RetryOptions } from './retry.ts';
 export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
 export type { BreakerSnapshot } from './snapshot.ts';
 export type { BreakerStats } from './stats.ts';
+export type { CallContext, CallOptions, Work } from './work.ts';

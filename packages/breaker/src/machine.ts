@@ -82,7 +82,7 @@ export class Machine {
     switch (state.kind) {
       case 'closed':
         if (nowMs > state.endsAtMs) this.#state = this.#closed(nowMs);
-        else if (state.rolling) state.rolling.moveTo(this.#age(state, nowMs));
+        else if (state.rolling) state.rolling.moveTo(nowMs);
         break;
       case 'open':
         if (nowMs > state.untilMs) this.#halfOpen();
@@ -101,11 +101,17 @@ export class Machine {
     if (state.kind === 'half-open') {
       if (tally.requests - tally.exclusions >= this.#options.maxRequests) return REFUSED;
       state.trials.push(nowMs);
+    } else if (state.rolling) {
+      state.rolling.current.requests += 1;
     }
     tally.requests += 1;
-    const bucket = this.#bucketOf(state, nowMs);
-    if (bucket) bucket.requests += 1;
     return state.generation;
+  }
+
+  /** Whether the time at which a call of this generation was admitted does not matter. */
+  isTimeless(generation: number): boolean {
+    const state = this.#state;
+    return state.kind === 'closed' && !state.rolling && state.generation === generation;
   }
 
   /**
@@ -167,7 +173,7 @@ export class Machine {
     slow: boolean,
     nowMs: number,
   ): void {
-    const bucket = this.#bucketOf(state, admittedAtMs);
+    const bucket = state.rolling?.bucketOf(admittedAtMs);
     if (state.rolling && !bucket) return;
     count(state.tally, verdict, slow);
     if (bucket) count(bucket, verdict, slow);
@@ -199,15 +205,6 @@ export class Machine {
     this.look(nowMs);
   }
 
-  #bucketOf(state: State, atMs: number): Tally | undefined {
-    if (state.kind !== 'closed' || !state.rolling) return undefined;
-    return state.rolling.bucketOf(this.#age(state, atMs));
-  }
-
-  #age(state: Closed, atMs: number): number {
-    return Math.max(0, Math.floor((atMs - state.sinceMs) / this.#options.bucketMs));
-  }
-
   #trip(atMs: number): void {
     this.timesOpened += 1;
     this.#open(atMs, atMs + this.#rules.openMs(this.timesOpened));
@@ -232,7 +229,7 @@ export class Machine {
     const { intervalMs, bucketMs } = this.#options;
     const generation = this.#nextGeneration();
     const buckets = bucketMs > 0 ? Math.ceil(intervalMs / bucketMs) : 1;
-    const rolling = buckets > 1 ? new RollingWindow(buckets) : undefined;
+    const rolling = buckets > 1 ? new RollingWindow(buckets, bucketMs, nowMs) : undefined;
     const tally = rolling?.total ?? new Tally();
     const endsAtMs =
       intervalMs === 0 || rolling

@@ -1,4 +1,4 @@
-import { callable, duration, oneOf, positiveInteger, text, withDefaults } from './check.ts';
+import { callable, duration, oneOf, positiveInteger, text } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Counts } from './counts.ts';
 import type { Verdict } from './machine.ts';
@@ -57,11 +57,11 @@ export interface BreakerOptions {
 
 export type ResolvedBreakerOptions = Required<BreakerOptions>;
 
-interface Standard extends Required<Omit<BreakerOptions, 'clock'>> {
+interface Standard extends Required<Omit<BreakerOptions, 'clock' | 'measureLatency'>> {
   readonly openMs: number;
 }
 
-/** The default of every option but the clock. */
+/** The defaults of the options that have a constant one. */
 export const standard: Standard = {
   name: 'breaker',
   maxRequests: 3,
@@ -71,15 +71,37 @@ export const standard: Standard = {
   readyToTrip: ({ requests, failures }) => requests >= 3 && failures / requests >= 0.6,
   classify: (outcome) => (outcome.ok ? 'success' : 'failure'),
   slowCallMs: Number.POSITIVE_INFINITY,
-  measureLatency: false,
   maxHalfOpenMs: 60_000,
 };
 
 /** @throws TypeError or RangeError that names the field and the value */
 export function resolveOptions(options: BreakerOptions): ResolvedBreakerOptions {
-  const measureLatency = options.slowCallMs !== undefined;
-  const defaults = { ...standard, measureLatency, clock: systemClock };
-  const resolved = withDefaults<ResolvedBreakerOptions>(defaults, options);
+  const {
+    name = standard.name,
+    maxRequests = standard.maxRequests,
+    intervalMs = standard.intervalMs,
+    bucketMs = standard.bucketMs,
+    openMs = standard.openMs,
+    readyToTrip = standard.readyToTrip,
+    classify = standard.classify,
+    slowCallMs = standard.slowCallMs,
+    measureLatency = slowCallMs !== standard.slowCallMs,
+    maxHalfOpenMs = standard.maxHalfOpenMs,
+    clock = systemClock,
+  } = options;
+  const resolved = {
+    name,
+    maxRequests,
+    intervalMs,
+    bucketMs,
+    openMs,
+    readyToTrip,
+    classify,
+    slowCallMs,
+    measureLatency,
+    maxHalfOpenMs,
+    clock,
+  };
   text('name', resolved.name);
   positiveInteger('maxRequests', resolved.maxRequests);
   duration('intervalMs', resolved.intervalMs, 0);

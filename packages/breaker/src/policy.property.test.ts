@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createBreaker } from './breaker.ts';
-import type { CallContext } from './execution.ts';
 import { createPolicy } from './policy.ts';
 import { createManualClock } from './testing/manual-clock.ts';
+import type { CallContext } from './work.ts';
 
 // The interplay of the parts: any mixture of works, arriving and given up at any time.
 

@@ -39,9 +39,9 @@ describe('a policy', () => {
     const clock = createManualClock();
     const breaker = createBreaker({ clock });
     const guard = {
-      execute: <T>(fn: () => T) => {
+      admit: () => {
         order.push('breaker');
-        return breaker.execute(fn);
+        return breaker.admit();
       },
     };
     const policy = createPolicy({
@@ -83,6 +83,18 @@ describe('a policy', () => {
     expect(alone).toEqual(seen);
   });
 
+  test('gives back the leave of a breaker that took its time, when nobody waits any more', async () => {
+    const permit = { succeeded: vi.fn(), failed: vi.fn() };
+    const admission = Promise.withResolvers<typeof permit>();
+    const { policy, clock } = rig({ breaker: { admit: () => admission.promise }, deadlineMs: 100 });
+    const fn = vi.fn();
+    expect(await errorAfter(100, policy.execute(fn), clock)).toBeInstanceOf(DeadlineError);
+    admission.resolve(permit);
+    await clock.advance(0);
+    expect(permit.failed).toHaveBeenCalledOnce();
+    expect(fn).not.toHaveBeenCalled();
+  });
+
   test('counts a refusal further in as excluded', async () => {
     const classify = vi.fn(() => 'failure' as const);
     const breaker = createBreaker({ classify });
@@ -99,7 +111,7 @@ describe('a policy', () => {
     [{ deadlineMs: 0 }, 'deadlineMs must be at least 1 ms, got 0'],
     [{ timeoutMs: -5 }, 'timeoutMs must be at least 1 ms, got -5'],
     [{ fallback: 7 }, 'fallback must be a function, got 7'],
-    [{ breaker: {} }, 'breaker.execute must be a function, got undefined'],
+    [{ breaker: {} }, 'breaker.admit must be a function, got undefined'],
     [{ clock: {} }, 'clock.now must be a function, got undefined'],
     [{ retry: { attempts: 0 } }, 'retry.attempts must be a positive integer, got 0'],
     [{ retry: { backoff: { baseMs: -1 } } }, 'retry.backoff.baseMs must be at least 0 ms, got -1'],
@@ -135,6 +147,18 @@ describe('a timeout', () => {
       timeoutMs: 100,
     });
     expect(policy.stats()).toMatchObject({ timeouts: 1, retries: 1 });
+  });
+
+  test('lets what its work says later concern no other attempt', async () => {
+    const { policy, clock } = rig({ timeoutMs: 100, retry: { backoff: { baseMs: 0 } } });
+    const works = [1, 2].map(() => Promise.withResolvers<string>());
+    const call = policy.execute(({ attempt }) => works[attempt - 1]?.promise);
+    await clock.advance(100);
+    works[0]?.reject(down);
+    await clock.advance(0);
+    works[1]?.resolve('second');
+    expect(await call).toBe('second');
+    expect(policy.stats().retries).toBe(1);
   });
 
   test('tells who asks for the signal only afterwards', async () => {

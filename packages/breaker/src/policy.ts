@@ -3,14 +3,13 @@ import { Bulkhead, type BulkheadOptions } from './bulkhead.ts';
 import { callable, text } from './check.ts';
 import { type Clock, fullClock, systemClock } from './clock.ts';
 import { Deadline } from './deadline.ts';
-import { abandoned } from './errors.ts';
 import { Hooks } from './events.ts';
-import type { CallContext, CallOptions, Work } from './execution.ts';
+import { Execution, type Parts, type Totals } from './execution.ts';
 import { Fallback, type FallbackFunction } from './fallback.ts';
-import { type Guard, Guarded } from './guarded.ts';
-import { type Run, within } from './policy-part.ts';
+import type { Guard } from './guard.ts';
 import { Retry, type RetryOptions } from './retry.ts';
 import { Timeout } from './timeout.ts';
+import type { CallContext, CallOptions, Work } from './work.ts';
 
 /**
  * The parts of a policy; each is there only if it is given. From the outside in:
@@ -103,13 +102,9 @@ export function createFallback<F>(
 export class Policy<F = never> {
   /** The policy's name, as its errors and metrics show it. */
   readonly name: string;
-  readonly #deadline: Deadline;
-  readonly #fallback: Fallback | undefined;
-  readonly #retry: Retry | undefined;
-  readonly #bulkhead: Bulkhead | undefined;
-  readonly #timeout: Timeout | undefined;
-  readonly #run: Run;
-  readonly #totals = { calls: 0, successes: 0, failures: 0, aborts: 0, deadlines: 0 };
+  readonly #parts: Parts;
+  readonly #totals: Totals = { successes: 0, failures: 0, aborts: 0, deadlines: 0 };
+  #calls = 0;
 
   constructor(options: PolicyOptions<F>) {
     const { name = 'policy', deadlineMs, fallback, retry, breaker, bulkhead, timeoutMs } = options;
@@ -117,14 +112,16 @@ export class Policy<F = never> {
     callable('clock.now', (options.clock ?? systemClock).now);
     const clock = fullClock(options.clock ?? systemClock);
     this.name = name;
-    this.#deadline = new Deadline(deadlineMs, name, clock);
-    this.#fallback = fallback && new Fallback(fallback);
-    this.#retry = retry && new Retry(retry, clock, new Hooks(name));
-    this.#bulkhead = bulkhead && new Bulkhead(bulkhead, name, clock);
-    this.#timeout = timeoutMs === undefined ? undefined : new Timeout(timeoutMs, name, clock);
-    const guarded = breaker && new Guarded(breaker);
-    const parts = [this.#fallback, this.#retry, guarded, this.#bulkhead, this.#timeout];
-    this.#run = within(parts.filter((part) => part !== undefined));
+    if (breaker) callable('breaker.admit', breaker.admit);
+    this.#parts = {
+      clock,
+      deadline: new Deadline(deadlineMs, name, clock),
+      fallback: fallback && new Fallback(fallback),
+      retry: retry && new Retry(retry, clock, new Hooks(name)),
+      breaker,
+      bulkhead: bulkhead && new Bulkhead(bulkhead, name, clock),
+      timeout: timeoutMs === undefined ? undefined : new Timeout(timeoutMs, name, clock),
+    };
     announce(this);
   }
 
@@ -139,22 +136,10 @@ export class Policy<F = never> {
    * @throws what `fn` threw last; BreakerOpenError, HalfOpenBusyError, BulkheadFullError,
    * CallTimeoutError, DeadlineError; the signal's reason when it is aborted
    */
-  async execute<T>(fn: Work<T>, options: CallOptions = {}): Promise<Awaited<T> | Awaited<F>> {
-    this.#totals.calls += 1;
-    const execution = this.#deadline.begin(options, this.#timeout !== undefined);
-    try {
-      if (execution.ended) throw abandoned;
-      const value = await this.#run(fn, execution);
-      this.#totals.successes += 1;
-      return value as Awaited<T> | Awaited<F>;
-    } catch (error) {
-      this.#totals.failures += 1;
-      if (!execution.ended) throw error;
-      this.#totals[execution.ended.by] += 1;
-      throw execution.ended.reason;
-    } finally {
-      execution.close();
-    }
+  execute<T>(fn: Work<T>, options: CallOptions = {}): Promise<Awaited<T> | Awaited<F>> {
+    this.#calls += 1;
+    const execution = new Execution(this.#parts, this.#totals, fn, options);
+    return execution.start() as Promise<Awaited<T> | Awaited<F>>;
   }
 
   /** The function with the policy around it: `ctx` is added, the other arguments are the caller's. */
@@ -166,15 +151,21 @@ export class Policy<F = never> {
 
   /** Numbers since the policy was created. */
   stats(): PolicyStats {
+    const { fallback, retry, bulkhead, timeout } = this.#parts;
+    const { successes, failures, aborts, deadlines } = this.#totals;
     return {
-      ...this.#totals,
-      fallbacks: this.#fallback?.fallbacks ?? 0,
-      retries: this.#retry?.retries ?? 0,
-      retriesDenied: this.#retry?.denied ?? 0,
-      timeouts: this.#timeout?.timeouts ?? 0,
-      running: this.#bulkhead?.running ?? 0,
-      queued: this.#bulkhead?.queued ?? 0,
-      bulkheadRefused: this.#bulkhead?.refused ?? 0,
+      calls: this.#calls,
+      successes,
+      failures: failures + aborts + deadlines,
+      aborts,
+      deadlines,
+      fallbacks: fallback?.fallbacks ?? 0,
+      retries: retry?.retries ?? 0,
+      retriesDenied: retry?.denied ?? 0,
+      timeouts: timeout?.timeouts ?? 0,
+      running: bulkhead?.running ?? 0,
+      queued: bulkhead?.queued ?? 0,
+      bulkheadRefused: bulkhead?.refused ?? 0,
     };
   }
 }

@@ -4,7 +4,6 @@ import type { FullClock } from './clock.ts';
 import { isRefusal } from './errors.ts';
 import type { Hooks } from './events.ts';
 import type { Execution } from './execution.ts';
-import type { PolicyPart, Run } from './policy-part.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { createRetryBudget, type RetryBudget } from './retry-budget.ts';
 
@@ -27,7 +26,8 @@ const longestPauseMs = 60_000;
 
 const defaults = { baseMs: 50, maxMs: 1_000, jitter: 'full' } as const;
 
-export class Retry implements PolicyPart {
+/** Decides whether and when a failed attempt is followed by another. */
+export class Retry {
   retries = 0;
   /** Retries that the budget did not allow. */
   denied = 0;
@@ -53,22 +53,19 @@ export class Retry implements PolicyPart {
     callable('retry.shouldRetry', this.#shouldRetry);
   }
 
-  around(next: Run): Run {
-    return async (fn, execution) => {
-      for (let pauseMs = 0, retry = 1; ; retry += 1) {
-        try {
-          const value = await next(fn, execution);
-          this.#budget.succeeded();
-          return value;
-        } catch (error) {
-          pauseMs = this.#pauseMs(error, retry, pauseMs);
-          if (!this.#mayRetry(error, retry, pauseMs, execution)) throw error;
-          execution.lastError = error;
-          this.retries += 1;
-          await this.#pause(execution, pauseMs);
-        }
-      }
-    };
+  succeeded(): void {
+    this.#budget.succeeded();
+  }
+
+  /** Whether to try again, after the pause that it notes in the execution. */
+  mayRetry(error: unknown, execution: Execution): boolean {
+    const { attempts, maxAttempts } = execution;
+    if (attempts >= Math.min(this.#attempts, maxAttempts) || isRefusal(error)) return false;
+    if (!this.#hooks.run('retry.shouldRetry', false, () => this.#shouldRetry(error))) return false;
+    execution.pauseMs = this.#pauseMs(error, attempts, execution.pauseMs);
+    if (execution.pauseMs > longestPause(execution) || !this.#afford(error)) return false;
+    this.retries += 1;
+    return true;
   }
 
   /** The backoff, unless the dependency asked for more. */
@@ -77,30 +74,11 @@ export class Retry implements PolicyPart {
     return Math.max(askedMs, backoffMs(this.#backoff, retry, previousMs));
   }
 
-  #mayRetry(error: unknown, retry: number, pauseMs: number, execution: Execution): boolean {
-    if (retry >= Math.min(this.#attempts, execution.maxAttempts)) return false;
-    if (execution.ended || isRefusal(error)) return false;
-    if (!this.#hooks.run('retry.shouldRetry', false, () => this.#shouldRetry(error))) return false;
-    return pauseMs <= longestPause(execution) && this.#afford(error);
-  }
-
   #afford(error: unknown): boolean {
     const timedOut = (error as { code?: unknown } | null)?.code === 'ERR_BREAKER_CALL_TIMEOUT';
     if (this.#budget.spend(timedOut)) return true;
     this.denied += 1;
     return false;
-  }
-
-  /** The process waits for it: a retry is work that is still to be done. */
-  async #pause(execution: Execution, pauseMs: number): Promise<void> {
-    let cancel: (() => void) | undefined;
-    try {
-      await execution.wait<void>((resolve) => {
-        cancel = this.#clock.setTimer(resolve, Math.ceil(pauseMs), true);
-      });
-    } finally {
-      cancel?.();
-    }
   }
 }
 

@@ -6,15 +6,26 @@ import { Tally } from './counts.ts';
  */
 export class RollingWindow {
   readonly total: Tally = new Tally();
+  /** The bucket of the period that it was last moved to. */
+  current: Tally;
+  readonly #bucketMs: number;
+  readonly #sinceMs: number;
   readonly #buckets: Tally[];
   #age = 0;
+  #currentSinceMs: number;
 
-  constructor(buckets: number) {
+  constructor(buckets: number, bucketMs: number, sinceMs: number) {
+    this.#bucketMs = bucketMs;
+    this.#sinceMs = sinceMs;
+    this.#currentSinceMs = sinceMs;
     this.#buckets = Array.from({ length: buckets }, () => new Tally());
+    this.current = this.#at(0);
   }
 
-  /** Moves on to the period `age`, counted from the start of the window. */
-  moveTo(age: number): void {
+  /** Moves on to the period of `nowMs`. */
+  moveTo(nowMs: number): void {
+    if (nowMs - this.#currentSinceMs < this.#bucketMs) return;
+    const age = Math.floor((nowMs - this.#sinceMs) / this.#bucketMs);
     if (age - this.#age >= this.#buckets.length) {
       for (const bucket of this.#buckets) Object.assign(bucket, new Tally());
       Object.assign(this.total, new Tally());
@@ -24,10 +35,14 @@ export class RollingWindow {
       this.#age += 1;
       this.#dropOldest();
     }
+    this.#currentSinceMs = this.#sinceMs + age * this.#bucketMs;
+    this.current = this.#at(age);
   }
 
-  /** The bucket of the period `age`, unless it has left the window. */
-  bucketOf(age: number): Tally | undefined {
+  /** The bucket of the period of `atMs`, unless it has left the window. */
+  bucketOf(atMs: number): Tally | undefined {
+    if (atMs >= this.#currentSinceMs) return this.current;
+    const age = Math.floor((atMs - this.#sinceMs) / this.#bucketMs);
     return this.#age - age < this.#buckets.length ? this.#at(age) : undefined;
   }
 

@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import CircuitBreaker from 'opossum';
 import PrometheusMetrics from 'opossum-prometheus';
-import { Registry } from 'prom-client';
 import { describe, expect, test, vi } from 'vitest';
-import { BreakerOpenError, createPolicy } from '../src/index.ts';
-import { fromOpossum, OpossumBreaker } from '../src/opossum/index.ts';
+import { BreakerOpenError } from '../src/index.ts';
+import { OpossumBreaker } from '../src/opossum/index.ts';
 import { createManualClock } from '../src/testing/index.ts';
 
 const down = new Error('down');
@@ -164,6 +164,9 @@ test('a published exporter for Prometheus runs unchanged', async () => {
   const clock = createManualClock();
   let up = false;
   const breaker = new OpossumBreaker(async () => (up ? 'up' : fail()), { name: 'users', clock });
+  // The exporter's own copy, whatever other versions there are.
+  const exporterPath = createRequire(import.meta.url).resolve('opossum-prometheus');
+  const { Registry } = createRequire(exporterPath)('prom-client') as { Registry: new () => object };
   const registry = new Registry();
   const exporter = new PrometheusMetrics({ circuits: [breaker], registry });
   await quietly(breaker.fire());
@@ -220,6 +223,22 @@ describe('events', () => {
       ['close'],
     ]);
     expect(breaker.stats).toMatchObject({ fires: 0, timeouts: 0 });
+  });
+
+  test('reach who listens only after all others were removed', async () => {
+    const breaker = new OpossumBreaker(async () => 'up');
+    const [first, second] = [vi.fn(), vi.fn()];
+    breaker.on('success', first);
+    breaker.removeAllListeners();
+    breaker.on('success', second);
+    await breaker.fire();
+    breaker.removeAllListeners('success');
+    await breaker.fire();
+    expect([first.mock.calls.length, second.mock.calls.length]).toEqual([0, 1]);
+    breaker.removeAllListeners('newListener');
+    breaker.once('success', first);
+    await breaker.fire();
+    expect(first).toHaveBeenCalledOnce();
   });
 
   test('of a snapshot come for as long as somebody listens', async () => {
@@ -301,6 +320,14 @@ describe('options', () => {
     expect(coalesced.stats).toMatchObject({ coalesceCacheHits: 1, coalesceCacheMisses: 2 });
   });
 
+  test('capacity is given back by success and by failure', async () => {
+    let up = true;
+    const options = { capacity: 1, errorThresholdPercentage: 100 };
+    const breaker = new OpossumBreaker(async () => (up ? 'up' : fail()), options);
+    for (up of [true, true, false, false, true]) await quietly(breaker.fire());
+    expect(breaker.stats).toMatchObject({ successes: 3, failures: 2, semaphoreRejections: 0 });
+  });
+
   test('allowWarmUp keeps it closed at first', async () => {
     const clock = createManualClock();
     const breaker = new OpossumBreaker(fail, { clock, allowWarmUp: true });
@@ -348,59 +375,6 @@ describe('options', () => {
     expect(clock.timers).toBe(0);
     expect(() => breaker.healthCheck('no' as never)).toThrow('must be a function');
     expect(() => breaker.healthCheck(fail, 'no' as never)).toThrow('must be a number');
-  });
-});
-
-describe('fromOpossum', () => {
-  const generic = { errorThresholdPercentage: 50, resetTimeout: 30_000, volumeThreshold: 2 };
-
-  test.each([
-    ['opossum', (action: () => Promise<unknown>) => new CircuitBreaker(action, generic)],
-    ['OpossumBreaker', (action: () => Promise<unknown>) => new OpossumBreaker(action, generic)],
-  ])('lets a policy use a circuit of %s with its own users', async (_kind, create) => {
-    const circuit = create(async () => 'its own');
-    const guard = fromOpossum(circuit);
-    const policy = createPolicy({ breaker: guard, retry: { attempts: 2, backoff: { baseMs: 0 } } });
-    expect(await policy.execute(() => 'a passenger')).toBe('a passenger');
-    expect(await circuit.fire()).toBe('its own');
-    await expect(policy.execute(fail)).rejects.toThrow();
-    await quietly(policy.execute(fail));
-    const refusal = await quietly(policy.execute(() => 1));
-    expect(refusal).toBeInstanceOf(BreakerOpenError);
-    expect(refusal).toMatchObject({ breaker: circuit.name, cause: { code: 'EOPENBREAKER' } });
-    expect((refusal as BreakerOpenError).retryAfterMs).toBeGreaterThan(0);
-    expect(guard.stats()).toMatchObject({ state: 2, successes: 2, opened: 1 });
-    expect(fromOpossum(circuit)).toBe(guard);
-    circuit.shutdown();
-  });
-
-  test('translates the timeout and the full bulkhead of the circuit', async () => {
-    const options = { timeout: 20, capacity: 1, errorThresholdPercentage: 101 };
-    const circuit = new CircuitBreaker(fail, options);
-    const guard = fromOpossum(circuit);
-    const hung = quietly(guard.execute(() => new Promise(() => undefined)));
-    const full = { code: 'ERR_BREAKER_BULKHEAD_FULL', concurrency: 1 };
-    await expect(guard.execute(() => 1)).rejects.toMatchObject(full);
-    expect(await hung).toMatchObject({ code: 'ERR_BREAKER_CALL_TIMEOUT', timeoutMs: 20 });
-    circuit.shutdown();
-    await expect(guard.execute(() => 1)).rejects.toMatchObject({ code: 'ESHUTDOWN' });
-  });
-
-  test('takes no refusal further in for a failure', async () => {
-    const circuit = new CircuitBreaker(fail);
-    const guard = fromOpossum(circuit);
-    const refused = () => Promise.reject(new BreakerOpenError('further in', 0));
-    for (let i = 0; i < 5; i += 1) await quietly(guard.execute(refused));
-    expect(circuit.closed).toBe(true);
-    circuit.shutdown();
-  });
-
-  test('refuses a circuit that would give the result of one call to all', () => {
-    const circuit = new CircuitBreaker(fail, { cache: true, name: 'cached' });
-    expect(() => fromOpossum(circuit)).toThrow(
-      'circuit "cached" must not cache or coalesce its results',
-    );
-    circuit.shutdown();
   });
 });
 

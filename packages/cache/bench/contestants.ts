@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PeerCache, peers } from '@shopgpt/peers/cache';
+import { peers } from '@shopgpt/peers/cache';
 import { Redis } from 'ioredis';
 import { createCache } from '../src/index.ts';
 import { redisTier } from '../src/redis/index.ts';
@@ -10,28 +10,43 @@ export const contestants: readonly string[] = [OURS, ...Object.keys(peers)];
 const ttlMs = 600_000;
 const maxEntries = 200_000;
 
-/** Opens one of the caches of two levels. */
-export async function open(name: string, redisUrl: string): Promise<PeerCache> {
-  const peer = peers[name];
-  if (peer) return peer({ redisUrl, ttlMs, maxEntries });
-  return openOurs(redisUrl);
+/** A cache of two levels; only ours knows the tags. */
+export interface Contestant {
+  getOrSet(
+    key: string,
+    load: () => Promise<unknown>,
+    options?: { readonly tags: readonly string[] },
+  ): Promise<unknown>;
+  close(): unknown;
 }
 
-export async function openOurs(redisUrl: string) {
+/**
+ * Opens one of the caches of two levels.
+ *
+ * @param timeoutMs ours waits so long for Redis
+ */
+export async function open(name: string, redisUrl: string, timeoutMs = 50): Promise<Contestant> {
+  const peer = peers[name];
+  if (peer) return peer({ redisUrl, ttlMs, maxEntries });
+  return openOurs(redisUrl, timeoutMs);
+}
+
+async function openOurs(redisUrl: string, timeoutMs: number): Promise<Contestant> {
   const client = new Redis(redisUrl);
+  const subscriber = client.duplicate();
   const cache = createCache<unknown>({
     name: 'bench',
     ttlMs,
     l1: { maxEntries, ttlMs },
-    l2: redisTier({ client }),
+    l2: redisTier({ client, subscriber, timeoutMs }),
   });
-  await ready(client);
+  await Promise.all([ready(client), ready(subscriber)]);
   return {
-    cache,
-    getOrSet: (key: string, load: () => Promise<unknown>) => cache.getOrSet(key, load),
+    getOrSet: (key, load, options) => cache.getOrSet(key, load, options),
     async close() {
       await cache.close();
       client.disconnect();
+      subscriber.disconnect();
     },
   };
 }

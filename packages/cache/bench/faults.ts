@@ -5,10 +5,19 @@ import { median } from './measure.ts';
 const LOADER_MS = 5;
 const GIVE_UP_MS = 2000;
 
-/** How often the loader runs for 1000 callers of one missing key. */
-export async function stampede(name: string, redisUrl: string): Promise<number> {
+/**
+ * How often the loader runs for 1000 callers of one missing key.
+ *
+ * @param start resolves when the other processes are ready too
+ */
+export async function stampede(
+  name: string,
+  redisUrl: string,
+  start: () => Promise<void>,
+): Promise<number> {
   const cache = await open(name, redisUrl);
   await cache.getOrSet('warm', async () => 1);
+  await start();
   let loads = 0;
   const load = async () => {
     loads += 1;

@@ -15,10 +15,10 @@ function run<T>(row: string, name: string, server: TestServer, hurt?: () => Prom
     execArgv: ['--expose-gc'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
-  child.on('message', async (message: 'hurt' | { result: T }) => {
-    if (message !== 'hurt') return resolve(message.result);
+  child.on('message', async (message: 'ready' | { result: T }) => {
+    if (message !== 'ready') return resolve(message.result);
     await hurt?.();
-    child.send('hurt');
+    child.send('go');
   });
   child.on('exit', () => resolve(undefined));
   return promise;
@@ -42,6 +42,8 @@ async function measure(name: string, server: TestServer): Promise<string[]> {
   const l2 = await run<number>('l2', name, server);
   await flush(server);
   const loads = await run<number>('stampede', name, server);
+  await flush(server);
+  const fleetLoads = await fleet(name, server);
   const killed = await run<Cost>('away', name, server, () => server.kill());
   await server.restart();
   const paused = await run<Cost>('away', name, server, () => server.pause());
@@ -51,10 +53,24 @@ async function measure(name: string, server: TestServer): Promise<string[]> {
     figure(hits10k, 1),
     figure(hits50k, 1),
     figure(l2, 2),
-    figure(loads, 0),
+    `${figure(loads, 0)} / ${figure(fleetLoads, 0)}`,
     `${figure(killed?.median, 1)} / ${figure(killed?.worst, 0)}`,
     `${figure(paused?.median, 1)} / ${figure(paused?.worst, 0)}`,
   ];
+}
+
+/** Loads of all processes; they begin when all are ready. */
+async function fleet(name: string, server: TestServer): Promise<number> {
+  const all = Promise.withResolvers<void>();
+  let ready = 0;
+  const meet = () => {
+    ready += 1;
+    if (ready === 4) all.resolve();
+    return all.promise;
+  };
+  const members = Array.from({ length: 4 }, () => run<number>('stampede', name, server, meet));
+  const loads = await Promise.all(members);
+  return loads.reduce<number>((sum, each) => sum + (each ?? Number.NaN), 0);
 }
 
 interface Cost {
@@ -70,7 +86,7 @@ try {
     'hit in memory, 10k keys',
     'hit, 50k keys',
     'hit in Redis',
-    'loads for 1000 callers',
+    'loads for 1000 callers in 1 / in each of 4 processes',
     'Redis killed: ms more, median / worst',
     'Redis paused',
   ]);
@@ -85,6 +101,13 @@ try {
   console.log(
     `- peek over raw lru-cache.get: ${figure(peek10k, 2)} at 10k keys (bar 1.35), ${figure(peek50k, 2)} at 50k (bar 1.9)`,
   );
+  const tagged = await run<number>('peek-tagged', OURS, server);
+  console.log(`- with 3 tags on each entry, over that: ${figure(tagged, 2)} (bar 1.3)`);
+  await flush(server);
+  const taggedL2 = await run<number>('l2-tagged', OURS, server);
+  console.log(`- hit in Redis with 2 tags: ${figure(taggedL2, 2)} (bar 0.95)`);
+  const invalidate = await run<number>('invalidate', OURS, server);
+  console.log(`- invalidateTags over a million entries: ${figure(invalidate, 2)} ms (bar 1)`);
   const ours = (await run<number>('heap', 'ours', server)) ?? Number.NaN;
   const raw = (await run<number>('heap', 'raw', server)) ?? Number.NaN;
   console.log(

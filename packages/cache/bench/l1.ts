@@ -35,12 +35,39 @@ export async function awaitedRatio(
 /** The same for `peek`. */
 export async function peekRatio(keyCount: number): Promise<number> {
   const { keys, order, raw, use } = setUp(keyCount);
+  return medianRatio(ROUNDS, await peeks(keys, order, 0, use), raw);
+}
+
+/** `peek` of entries with three tags each over `peek` of entries without. */
+export async function taggedPeekRatio(keyCount: number): Promise<number> {
+  const { keys, order, use } = setUp(keyCount);
+  const tagged = await peeks(keys, order, 3, use);
+  return medianRatio(ROUNDS, tagged, await peeks(keys, order, 0, use));
+}
+
+async function peeks(
+  keys: readonly string[],
+  order: readonly string[],
+  tagCount: number,
+  use: Use,
+): Promise<() => Promise<number>> {
   const cache = createCache<unknown>({ name: 'peek', ttlMs: 600_000, l1: { maxEntries: 200_000 } });
-  for (const [i, key] of keys.entries()) await cache.set(key, record(i));
-  const peeks = () => {
-    for (const key of order) use(cache.peek(key));
-  };
-  return medianRatio(ROUNDS, () => time(peeks), raw);
+  const tagsOf = (i: number) => Array.from({ length: tagCount }, (_, t) => `tag:${t}:${i % 100}`);
+  for (const [i, key] of keys.entries()) await cache.set(key, record(i), { tags: tagsOf(i) });
+  return () =>
+    time(() => {
+      for (const key of order) use(cache.peek(key));
+    });
+}
+
+/** Milliseconds to invalidate one tag that a million entries have. */
+export async function invalidateMs(): Promise<number> {
+  const count = 1_000_000;
+  const cache = createCache<number>({ name: 'tags', ttlMs: 600_000, l1: { maxEntries: count } });
+  for (let i = 0; i < count; i += 1) await cache.set(keyOf(i), i, { tags: ['all'] });
+  const ms = await time(() => cache.invalidateTags('all'));
+  if (cache.peek(keyOf(count - 1)) !== undefined) throw new Error('it is still there');
+  return ms;
 }
 
 function setUp(keyCount: number) {

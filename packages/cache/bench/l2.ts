@@ -6,13 +6,19 @@ const CONCURRENCY = 64;
 const ROUNDS = 7;
 
 /** Misses in memory that Redis has: throughput over that of a raw `get` and JSON.parse in the same process. */
-export async function l2Ratio(name: string, redisUrl: string): Promise<number> {
+export async function l2Ratio(
+  name: string,
+  redisUrl: string,
+  tags: readonly string[],
+): Promise<number> {
   const keys = Array.from({ length: KEYS }, (_, i) => keyOf(i));
   const redis = await connect(redisUrl);
   const value = (i: number) => ({ ...record(i), bio: 'lorem ipsum dolor sit amet '.repeat(32) });
   for (const [i, key] of keys.entries()) await redis.set(`raw:${key}`, JSON.stringify(value(i)));
-  const filler = await open(name, redisUrl);
-  for (const [i, key] of keys.entries()) await filler.getOrSet(key, async () => value(i));
+  // A busy machine must not make us miss.
+  const timeoutMs = 2000;
+  const filler = await open(name, redisUrl, timeoutMs);
+  for (const [i, key] of keys.entries()) await filler.getOrSet(key, async () => value(i), { tags });
   await filler.close();
 
   const forbidden = () => Promise.reject(new Error('Redis should have had it'));
@@ -20,9 +26,9 @@ export async function l2Ratio(name: string, redisUrl: string): Promise<number> {
     time(() => all(keys, async (key) => JSON.parse((await redis.get(`raw:${key}`)) ?? '')));
   const ours = async () => {
     // An empty memory, and a connection that is there.
-    const fresh = await open(name, redisUrl);
+    const fresh = await open(name, redisUrl, timeoutMs);
     await fresh.getOrSet(keyOf(0), forbidden);
-    const ms = await time(() => all(keys, (key) => fresh.getOrSet(key, forbidden)));
+    const ms = await time(() => all(keys, (key) => fresh.getOrSet(key, forbidden, { tags })));
     await fresh.close();
     return ms;
   };

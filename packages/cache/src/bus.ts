@@ -7,6 +7,8 @@ export type OnBusLoss = 'revalidate' | { readonly serveForMs: number };
 /** Who must know what other processes have changed. */
 export interface Audience {
   changed(keys: readonly string[]): void;
+  /** A tag has this id from now on. */
+  renewed(tag: string, id: string): void;
   /** Anything may have changed. */
   distrust(): void;
 }
@@ -19,12 +21,16 @@ interface Message {
   /** The cache that sent it. */
   readonly origin: string;
   readonly keys: readonly string[];
+  /** Tags that were invalidated, with their new ids. */
+  readonly tags: readonly (readonly [tag: string, id: string])[];
 }
 
 /** Tells the caches of other processes which keys have changed, and hears it from them. */
 export class Bus {
   /** Times when messages began to be missed. */
   losses = 0;
+  /** Whether messages are heard now. */
+  isUp = false;
   readonly #bus: TierBus;
   readonly #channel: string;
   readonly #onLoss: OnBusLoss;
@@ -47,8 +53,12 @@ export class Bus {
 
   /** @param after the change itself */
   announce(keys: readonly string[], after: Promise<unknown>): Promise<void> {
-    const message: Message = { version: VERSION, origin: this.#origin, keys };
-    return this.#bus.publish(this.#channel, JSON.stringify(message), after);
+    return this.#send({ keys, tags: [] }, after);
+  }
+
+  /** @param after the change itself */
+  announceTag(tag: string, id: string, after: Promise<unknown>): Promise<void> {
+    return this.#send({ keys: [], tags: [[tag, id]] }, after);
   }
 
   close(): void {
@@ -56,21 +66,31 @@ export class Bus {
     this.#unsubscribe();
   }
 
+  #send(news: Pick<Message, 'keys' | 'tags'>, after: Promise<unknown>): Promise<void> {
+    const message: Message = { version: VERSION, origin: this.#origin, ...news };
+    return this.#bus.publish(this.#channel, JSON.stringify(message), after);
+  }
+
   #hear(text: string): void {
     const message = parse(text);
     // What cannot be understood may concern any key.
     if (!message) this.#audience.distrust();
-    else if (message.origin !== this.#origin) this.#audience.changed(message.keys);
+    else if (message.origin !== this.#origin) {
+      this.#audience.changed(message.keys);
+      for (const [tag, id] of message.tags) this.#audience.renewed(tag, id);
+    }
   }
 
   #up(): void {
     clearTimeout(this.#serving);
+    this.isUp = true;
     // What was stored while nothing was heard may be as old as what was stored before.
     this.#audience.distrust();
   }
 
   #down(): void {
     this.losses += 1;
+    this.isUp = false;
     if (this.#onLoss === 'revalidate') this.#audience.distrust();
     else this.#distrustLater(this.#onLoss.serveForMs);
   }
@@ -84,7 +104,8 @@ export class Bus {
 function parse(text: string): Message | undefined {
   try {
     const message: Message = JSON.parse(text);
-    const isOurs = message.version === VERSION && Array.isArray(message.keys);
+    const isOurs =
+      message.version === VERSION && Array.isArray(message.keys) && Array.isArray(message.tags);
     return isOurs ? message : undefined;
   } catch {
     return undefined;

@@ -12,6 +12,8 @@ export interface CacheEntry<V> {
   readonly ttlMs: number;
   /** Where this process got it: from the loader (or a `set`), or from L2. */
   readonly tier: Source;
+  /** The tags under which it was stored. */
+  readonly tags: readonly string[];
 }
 
 /** What a write came to. */
@@ -53,8 +55,14 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How one caller waits, and how a value that he makes the loader give is stored. */
+export interface LoadOptions extends WaitOptions {
+  /** Tags of the value, by which it can be invalidated. */
+  readonly tags?: readonly string[];
+}
+
 /** How a caller waits for many values. */
-export interface ManyOptions extends WaitOptions {
+export interface ManyOptions extends LoadOptions {
   /** Told of each key that failed; the call then resolves with the others. */
   readonly onError?: (key: string, error: unknown) => void;
 }
@@ -63,6 +71,8 @@ export interface ManyOptions extends WaitOptions {
 export interface SetOptions {
   /** Another ttl than the cache's, in ms. */
   readonly ttlMs?: number;
+  /** Tags of the value, by which it can be invalidated. */
+  readonly tags?: readonly string[];
 }
 
 /** Values by key: in the memory of this process, then in a shared tier, then from a loader. */
@@ -85,11 +95,11 @@ export interface Cache<V> {
    * @throws the loader's error; LoadTimeoutError; NotCacheableError when L2 could not carry the value;
    * TooManyLoadsError; CacheClosedError; the reason of `signal`
    */
-  getOrSet(key: string, load: Loader<V>, options?: WaitOptions): Promise<V>;
+  getOrSet(key: string, load: Loader<V>, options?: LoadOptions): Promise<V>;
   getOrSet(
     key: string,
     load: Loader<V, V | undefined>,
-    options?: WaitOptions,
+    options?: LoadOptions,
   ): Promise<V | undefined>;
 
   /**
@@ -119,6 +129,17 @@ export interface Cache<V> {
    * @throws CacheClosedError; DeleteQueueFullError when L2 is away and 10,000 deletes wait for it
    */
   delete(key: string): Promise<WriteResult>;
+
+  /**
+   * Forgets every value that has one of these tags, in all processes, also for `staleIfErrorMs`, and
+   * lets no load store what it began before. It takes the same time however many there are.
+   *
+   * @throws TypeError when a tag is empty; CacheClosedError; DeleteQueueFullError
+   */
+  invalidateTags(...tags: string[]): Promise<WriteResult>;
+
+  /** Forgets everything, as `invalidateTags` would if all values had one tag in common. */
+  clear(): Promise<WriteResult>;
 
   /** What L1 knows about the key, fresh or kept for a failing loader; synchronous, counts as no use. */
   entry(key: string): CacheEntry<V> | undefined;

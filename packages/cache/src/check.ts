@@ -25,6 +25,15 @@ export function checkFraction(
   throw new RangeError(`${name} must be a number between 0 and 1, got ${show(value)}`);
 }
 
+/** Throws a TypeError unless all tags are texts with something in them. */
+export function checkTags(tags: readonly unknown[]): void {
+  for (const tag of tags) {
+    if (typeof tag !== 'string' || tag === '') {
+      throw new TypeError(`a tag must be a string and not empty, got ${show(tag)}`);
+    }
+  }
+}
+
 /** Throws a TypeError that names the option unless the value is a function or an object with these methods. */
 export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
   const missing = methods.find((method) => typeof Object(value)[method] !== 'function');

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { json } from './codec.ts';
 
 const codec = json();
-const roundTrip = (value: unknown) => codec.decode(codec.encode(value));
+const roundTrip = (value: unknown) => codec.decode(codec.encode(value, 'k'), 'k');
 
 test.each([
   [null],
@@ -55,7 +55,7 @@ test.each([
   ['an object that contains itself', circle, 'more than 500 levels deep'],
   ['a Date of another realm', vm.runInNewContext('new Date()'), 'value is a Date'],
 ])('refuses %s, and says where it is', (_what, value, message) => {
-  expect(() => codec.encode(value)).toThrowError(
+  expect(() => codec.encode(value, 'k')).toThrowError(
     expect.objectContaining({
       code: 'ERR_CACHE_NOT_CACHEABLE',
       message: expect.stringContaining(message),

@@ -2,10 +2,13 @@ import { NotCacheableError } from './errors.ts';
 
 /** Turns values into bytes for L2 and back. What comes back must equal what went in, or encoding must throw. */
 export interface Codec {
-  /** @throws NotCacheableError when the value would come back changed */
-  encode(value: unknown): Uint8Array;
-  /** @throws any error when the bytes are not its own */
-  decode(bytes: Uint8Array): unknown;
+  /**
+   * @param key that of the value in L2
+   * @throws NotCacheableError when the value would come back changed
+   */
+  encode(value: unknown, key: string): Uint8Array;
+  /** @throws any error when the bytes are not its own: they count as foreign, and as a miss */
+  decode(bytes: Uint8Array, key: string): unknown;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { Generation } from './tags.ts';
+
 /** Which tier a value was got from: `loader` also stands for a value that was `set` here. */
 export type Source = 'loader' | 'l2';
 
@@ -13,6 +15,15 @@ export interface Times {
   readonly trustedUntil: number;
 }
 
+/** Where a value comes from. */
+export interface Origin {
+  readonly source: Source;
+  /** The epoch of L1 when the value was asked for. */
+  readonly epoch: number;
+  /** The tags of the value as they were when it was asked for. */
+  readonly tags: readonly Generation[];
+}
+
 /**
  * A value in memory. Always the same fields in the same order, and times as small integers: V8 then
  * reads them without a lookup and without a box. Times are ms of the cache's clock.
@@ -23,6 +34,8 @@ export class Entry<V> {
   readonly freshUntil: number;
   /** What L1 knew of other processes' changes when the value was asked for. */
   readonly epoch: number;
+  /** What ends it before its time; undefined where there is none. */
+  readonly tags: readonly Generation[] | undefined;
   /** The value as a promise, made at the first `getOrSet` that hits and handed to every later one. */
   promise: Promise<V> | undefined;
   /** When the loader gave the value; before the start of this process if another one loaded it. */
@@ -33,15 +46,16 @@ export class Entry<V> {
   readonly trustedUntil: number;
   readonly source: Source;
 
-  constructor(value: V, life: Life, times: Times, epoch: number, source: Source) {
+  constructor(value: V, life: Life, times: Times, origin: Origin) {
     // What a hit reads comes first: it then lies in one line of the processor's cache.
     this.value = value;
     this.freshUntil = times.freshUntil;
-    this.epoch = epoch;
+    this.epoch = origin.epoch;
+    this.tags = origin.tags.length > 0 ? origin.tags : undefined;
     this.promise = undefined;
     this.createdAt = life.createdAt;
     this.expiresAt = life.expiresAt;
     this.trustedUntil = times.trustedUntil;
-    this.source = source;
+    this.source = origin.source;
   }
 }

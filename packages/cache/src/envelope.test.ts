@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { seal, unseal } from './envelope.ts';
 
 const letter = {
+  stamps: [],
   createdAt: 1_700_000_000_123,
   ttlMs: 300_000,
   loadMs: 12,
@@ -41,10 +42,24 @@ test('takes no text, no other version, no unknown flag, no nonsense and nothing 
     magic: change(1, 0),
     version: change(2, 2),
     flag: change(3, 2),
-    'cut off': Buffer.from(seal(letter)).subarray(0, 23),
+    'cut off': Buffer.from(seal(letter)).subarray(0, 27),
     'endless creation': seal({ ...letter, createdAt: Number.POSITIVE_INFINITY }),
     'no ttl': seal({ ...letter, ttlMs: 0 }),
     'ttl is no number': seal({ ...letter, ttlMs: Number.NaN }),
   };
   for (const [why, bytes] of Object.entries(strangers)) expect(unseal(bytes), why).toBeUndefined();
+});
+
+test('carries stamps whatever the tags are', () => {
+  const tags = ['', 'catalog', 'größe', '"quoted"', 'a\0b', '\ud800', 'a%b'];
+  const stamps = tags.map((tag, i) => ({ tag, id: `id${i}` }));
+  const opened = unseal(seal({ ...letter, stamps }));
+  expect(opened?.stamps).toEqual(stamps);
+  expect(opened?.payload?.toString()).toBe('{}');
+});
+
+test('takes stamps that claim to be longer than all there is for nonsense', () => {
+  const bytes = Buffer.from(seal(letter));
+  bytes.writeUInt32BE(1000, 24);
+  expect(unseal(bytes)).toBeUndefined();
 });

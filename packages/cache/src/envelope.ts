@@ -1,3 +1,5 @@
+import type { Stamp } from './stamper.ts';
+
 /** What L2 holds: when the value was loaded, how long it is good, and its bytes. */
 export interface Envelope {
   /** When the loader gave the value, in ms since 1970. */
@@ -6,6 +8,8 @@ export interface Envelope {
   readonly ttlMs: number;
   /** How long the loader took, in ms. */
   readonly loadMs: number;
+  /** The tags of the value and their ids when it was loaded. */
+  readonly stamps: readonly Stamp[];
   /** Undefined when the loader said that there is no value. */
   readonly payload: Uint8Array | undefined;
 }
@@ -16,34 +20,62 @@ const VERSION = 1;
 
 const IS_ABSENT = 1;
 
-/** magic (2), version (1), flags (1), createdAt (8), ttlMs (8), loadMs (4), then the payload */
+/** magic (2), version (1), flags (1), createdAt (8), ttlMs (8), loadMs (4) */
 const HEADER_BYTES = 24;
 
+// After the header: how many bytes the stamps take (4), the stamps as tag, NUL, id, NUL, ...; then the payload.
+const STAMPS_AT = HEADER_BYTES + 4;
+
 /** Puts a payload into an envelope. */
-export function seal({ createdAt, ttlMs, loadMs, payload }: Envelope): Uint8Array {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + (payload?.length ?? 0));
+export function seal({ createdAt, ttlMs, loadMs, stamps, payload }: Envelope): Uint8Array {
+  const text = stamps.map(({ tag, id }) => `${escapeTag(tag)}\0${id}\0`).join('');
+  const payloadAt = STAMPS_AT + Buffer.byteLength(text);
+  const bytes = Buffer.allocUnsafe(payloadAt + (payload?.length ?? 0));
   bytes.writeUInt16BE(MAGIC, 0);
   bytes.writeUInt8(VERSION, 2);
   bytes.writeUInt8(payload ? 0 : IS_ABSENT, 3);
   bytes.writeDoubleBE(createdAt, 4);
   bytes.writeDoubleBE(ttlMs, 12);
   bytes.writeUInt32BE(Math.min(Math.round(loadMs), 0xffff_ffff), 20);
-  if (payload) bytes.set(payload, HEADER_BYTES);
+  bytes.writeUInt32BE(payloadAt - STAMPS_AT, HEADER_BYTES);
+  bytes.write(text, STAMPS_AT);
+  if (payload) bytes.set(payload, payloadAt);
   return bytes;
 }
 
 /** Takes an envelope apart. Undefined when the bytes are somebody else's, cut off, or of another version. */
 export function unseal(bytes: Uint8Array): Envelope | undefined {
   const view = asBuffer(bytes);
-  if (view.length < HEADER_BYTES || view.readUInt16BE(0) !== MAGIC || view[2] !== VERSION) {
+  if (view.length < STAMPS_AT || view.readUInt16BE(0) !== MAGIC || view[2] !== VERSION) {
     return undefined;
   }
+  const flags = view.readUInt8(3);
   const createdAt = view.readDoubleBE(4);
   const ttlMs = view.readDoubleBE(12);
-  const flags = view.readUInt8(3);
+  const payloadAt = STAMPS_AT + view.readUInt32BE(HEADER_BYTES);
   if (flags > IS_ABSENT || !Number.isFinite(createdAt) || !(ttlMs > 0)) return undefined;
-  const payload = flags === IS_ABSENT ? undefined : view.subarray(HEADER_BYTES);
-  return { createdAt, ttlMs, loadMs: view.readUInt32BE(20), payload };
+  if (payloadAt > view.length) return undefined;
+  const stamps = readStamps(view.toString('utf8', STAMPS_AT, payloadAt));
+  const payload = flags === IS_ABSENT ? undefined : view.subarray(payloadAt);
+  return { createdAt, ttlMs, loadMs: view.readUInt32BE(20), stamps, payload };
+}
+
+function readStamps(text: string): Stamp[] {
+  const parts = text.split('\0');
+  const stamps: Stamp[] = [];
+  for (let i = 0; i + 1 < parts.length; i += 2) {
+    stamps.push({ tag: unescapeTag(parts[i] ?? ''), id: parts[i + 1] ?? '' });
+  }
+  return stamps;
+}
+
+// A tag may be any text: what UTF-8 or our NULs would change is written as JSON, which begins with a quote.
+function escapeTag(tag: string): string {
+  return tag.isWellFormed() && !/^"|\0/.test(tag) ? tag : JSON.stringify(tag);
+}
+
+function unescapeTag(text: string): string {
+  return text.startsWith('"') ? JSON.parse(text) : text;
 }
 
 /** How bytes begin: enough to tell one envelope from another under the same key. */

@@ -1,30 +1,41 @@
 import type { Ticker } from './clock.ts';
+import type { Origin } from './entry.ts';
 import { Failures } from './failures.ts';
 import { Flight } from './flight.ts';
 import type { Kept, L1 } from './l1.ts';
-import type { Found, L2 } from './l2.ts';
+import type { Claim, L2 } from './l2.ts';
+import { withLateTags } from './late-tags.ts';
 import type { Lease } from './leases.ts';
 import type { Loaded, Loader, Loads } from './load.ts';
+import type { Found } from './sealer.ts';
+import { EVERYTHING, type Generation, isOver, type Tags } from './tags.ts';
 
 /** What a look into L2 showed, as an entry. */
 interface Seen<V> {
   readonly entry: Kept<V> | undefined;
   readonly known: Uint8Array | undefined;
+  readonly everything: Generation | undefined;
 }
 
 /** What somebody asks for. */
 export interface Request<V> {
   readonly load: Loader<V, V | undefined>;
+  /** Tags of the value unless the loader names others. */
+  readonly tags: readonly string[];
   readonly signal?: AbortSignal | undefined;
   /** Called when it turns out that somebody else loads the key. */
   readonly onWait?: (() => void) | undefined;
 }
+
+/** What was known when a value was asked for. */
+export type Asked = Pick<Origin, 'epoch' | 'tags'>;
 
 /** What the fetcher works with. */
 export interface FetcherParts<V> {
   readonly l1: L1<V>;
   readonly l2: L2<V> | undefined;
   readonly loads: Loads;
+  readonly tags: Tags;
   readonly ticker: Ticker;
 }
 
@@ -38,7 +49,7 @@ export interface FetcherOptions {
   readonly jitter: number;
 }
 
-const nothing = { entry: undefined, known: undefined };
+const nothing = { entry: undefined, known: undefined, everything: undefined };
 
 /** Everything that is not a hit in L1: looks into L2 and loads, one of each per key at a time. */
 export class Fetcher<V> {
@@ -51,6 +62,7 @@ export class Fetcher<V> {
   readonly #l1: L1<V>;
   readonly #l2: L2<V> | undefined;
   readonly #loads: Loads;
+  readonly #tags: Tags;
   readonly #ticker: Ticker;
   readonly #options: FetcherOptions;
   readonly #failures: Failures;
@@ -58,29 +70,29 @@ export class Fetcher<V> {
   readonly #looks = new Map<string, Flight<Seen<V>>>();
   readonly #loading = new Map<string, Flight<V | undefined>>();
 
-  constructor({ l1, l2, loads, ticker }: FetcherParts<V>, options: FetcherOptions) {
+  constructor({ l1, l2, loads, tags, ticker }: FetcherParts<V>, options: FetcherOptions) {
     this.#l1 = l1;
     this.#l2 = l2;
     this.#loads = loads;
+    this.#tags = tags;
     this.#ticker = ticker;
     this.#options = options;
     this.#failures = new Failures(options.errorTtlMs, ticker);
   }
 
   /** From L2 or the loader; what may be served while it is refreshed is served at once. */
-  async fetch(key: string, { load, signal, onWait }: Request<V>): Promise<V | undefined> {
+  async fetch(key: string, request: Request<V>): Promise<V | undefined> {
+    const { signal } = request;
     let old = this.#l1.any(key);
-    let known: Uint8Array | undefined;
+    let seen: Seen<V> = nothing;
     if (!(old && this.#l1.isUsable(old)) && !this.#loading.has(key)) {
-      const seen = this.#l2 ? await this.#look(key, this.#l2, signal) : nothing;
+      if (this.#l2) seen = await this.#look(key, this.#l2, signal);
       signal?.throwIfAborted();
       if (seen.entry && this.#l1.isFresh(seen.entry)) return seen.entry.value;
-      known = seen.known;
       old = seen.entry ?? old;
     }
-    if (!old || !this.#l1.isUsable(old))
-      return this.#load(key, { load, signal, onWait }, known, old);
-    if (!this.#failures.get(key)) this.#begin(key, { load }, known).join(undefined);
+    if (!old || !this.#l1.isUsable(old)) return this.#load(key, request, seen, old);
+    if (!this.#failures.get(key)) this.#begin(key, request, seen).join(undefined);
     return old.value;
   }
 
@@ -97,10 +109,11 @@ export class Fetcher<V> {
   }
 
   /** A value that was got from the loader or the user just now. */
-  keep(key: string, value: V | undefined, ttlMs: number, epoch: number): void {
+  keep(key: string, value: V | undefined, ttlMs: number, asked: Asked): void {
     const createdAt = this.#ticker.read();
     const life = { createdAt, expiresAt: createdAt + ttlMs };
-    this.#l1.set(key, this.#l1.make(value, life, epoch, 'loader'));
+    const tags = asked.tags.filter(({ tag }) => tag !== EVERYTHING);
+    this.#l1.set(key, this.#l1.make(value, life, { source: 'loader', epoch: asked.epoch, tags }));
   }
 
   /** What is under way for the key is older than what was just said about it: nobody keeps it. */
@@ -136,7 +149,7 @@ export class Fetcher<V> {
   async #load(
     key: string,
     request: Request<V>,
-    known: Uint8Array | undefined,
+    seen: Seen<V>,
     old: Kept<V> | undefined,
   ): Promise<V | undefined> {
     const failure = this.#failures.get(key);
@@ -145,7 +158,7 @@ export class Fetcher<V> {
       this.shared += 1;
       request.onWait?.();
     }
-    const loading = this.#begin(key, request, known).join(request.signal);
+    const loading = this.#begin(key, request, seen).join(request.signal);
     try {
       return await this.#softly(loading, old);
     } catch (error) {
@@ -170,28 +183,52 @@ export class Fetcher<V> {
   }
 
   /** The load that runs, or a new one. */
-  #begin(key: string, request: Request<V>, known: Uint8Array | undefined): Flight<V | undefined> {
-    return this.#flight(this.#loading, key, (flight) => this.#run(flight, key, request, known));
+  #begin(key: string, request: Request<V>, seen: Seen<V>): Flight<V | undefined> {
+    return this.#flight(this.#loading, key, (flight) => this.#run(flight, key, request, seen));
   }
 
   async #run(
     flight: Flight<V | undefined>,
     key: string,
-    { load, onWait }: Request<V>,
-    known: Uint8Array | undefined,
+    request: Request<V>,
+    seen: Seen<V>,
   ): Promise<V | undefined> {
-    const { signal } = flight;
-    const suffices = (found: Found<V>) => this.#l1.isFresh(this.#entryOf(flight, found));
-    const claim = await this.#l2?.claim(key, known, suffices, { signal, onWait });
+    const { claim, stamps } = await this.#prepare(flight, key, request, seen);
     if (claim?.found) return this.#promote(flight, key, claim.found).value;
-    const lease = claim?.lease;
-    const loaded = await this.#call(flight, key, load).catch((error) => {
-      lease?.release();
+    const lease = stamps && claim?.lease;
+    // Where L2 does not say, only this process will hold the value and end its tags.
+    const tags = stamps ?? [EVERYTHING, ...request.tags].map((tag) => this.#tags.assume(tag));
+    const { order, endings } = this.#tags;
+    try {
+      const loaded = await this.#call(flight, key, request.load);
+      const parts = { tags: this.#tags, l2: this.#l2 };
+      const all = loaded.tags
+        ? await withLateTags(tags, loaded.tags, { order, endings }, parts)
+        : tags;
+      await this.#store(flight, key, loaded, all, lease);
+      return loaded.value;
+    } catch (error) {
+      claim?.lease?.release();
       if (!flight.isFenced) this.#failures.add(key, error);
       throw error;
-    });
-    await this.#store(flight, key, loaded, lease);
-    return loaded.value;
+    }
+  }
+
+  /** The right to load, and the tags as they are before the load begins. */
+  async #prepare(
+    flight: Flight<V | undefined>,
+    key: string,
+    { tags, onWait }: Request<V>,
+    seen: Seen<V>,
+  ): Promise<{ claim?: Claim<V>; stamps?: readonly Generation[] | undefined }> {
+    if (!this.#l2) return {};
+    const { signal } = flight;
+    const suffices = (found: Found<V>) => this.#l1.isFresh(this.#entryOf(flight, found));
+    const stamping = this.#l2.stamps(tags, seen.everything);
+    const claim = await this.#l2.claim(key, seen.known, suffices, { signal, onWait });
+    const stamps = await stamping;
+    if (!stamps) claim.lease?.release();
+    return { claim, stamps };
   }
 
   #call(
@@ -209,41 +246,28 @@ export class Fetcher<V> {
     flight: Flight<V | undefined>,
     key: string,
     loaded: Loaded<V | undefined>,
+    tags: readonly Generation[] | undefined,
     lease: Lease | undefined,
   ): Promise<void> {
-    if (loaded.ttlMs === 0 || flight.isFenced) {
+    const isFenced = () => flight.isFenced || !tags || isOver(tags);
+    if (loaded.ttlMs === 0 || !tags || isFenced()) {
       lease?.release();
-      if (flight.isFenced) this.fenced += 1;
+      if (isFenced()) this.fenced += 1;
       return;
     }
     const ttlMs = this.jittered(loaded.ttlMs);
-    const isFenced = await this.#fill(key, { ...loaded, ttlMs }, lease);
-    if (flight.isFenced || isFenced) this.fenced += 1;
-    else this.keep(key, loaded.value, ttlMs, flight.epoch);
-  }
-
-  /** Writes to L2; true when L2 says that the key was deleted or set since the load began. */
-  async #fill(
-    key: string,
-    loaded: Loaded<V | undefined>,
-    lease: Lease | undefined,
-  ): Promise<boolean> {
-    if (!this.#l2) return false;
-    let payload: Uint8Array | undefined;
-    try {
-      payload = this.#l2.encode(loaded.value);
-    } catch (error) {
-      lease?.release();
-      throw error;
-    }
-    return (await this.#l2.fill(key, payload, loaded, lease)) === 'fenced';
+    const payload = this.#l2?.encode(key, loaded.value);
+    const writing = { payload, ttlMs, tookMs: loaded.tookMs };
+    const written = await this.#l2?.fill(key, writing, tags, lease);
+    if (written === 'fenced' || isFenced()) this.fenced += 1;
+    else this.keep(key, loaded.value, ttlMs, { epoch: flight.epoch, tags });
   }
 
   /** What L2 has, fresh or kept for a failing loader; L1 keeps it too. */
   #look(key: string, l2: L2<V>, signal: AbortSignal | undefined): Promise<Seen<V>> {
     const look = this.#flight(this.#looks, key, async (flight) => {
-      const { found, known } = await l2.read(key);
-      return { entry: found && this.#promote(flight, key, found), known };
+      const { found, ...rest } = await l2.read(key);
+      return { entry: found && this.#promote(flight, key, found), ...rest };
     });
     return look.join(signal);
   }
@@ -260,7 +284,13 @@ export class Fetcher<V> {
     const land = (self: Flight<T>) => {
       if (underWay.get(key) === self) underWay.delete(key);
     };
-    const landing = (self: Flight<T>) => work(self).finally(() => land(self));
+    const landing = async (self: Flight<T>) => {
+      try {
+        return await work(self);
+      } finally {
+        land(self);
+      }
+    };
     const flight = new Flight(this.#l1.epoch, landing, land);
     underWay.set(key, flight);
     return flight;
@@ -272,7 +302,7 @@ export class Fetcher<V> {
     return entry;
   }
 
-  #entryOf(flight: Flight<unknown>, { value, life }: Found<V>): Kept<V> {
-    return this.#l1.make(value, life, flight.epoch, 'l2');
+  #entryOf({ epoch }: Flight<unknown>, { value, life, tags }: Found<V>): Kept<V> {
+    return this.#l1.make(value, life, { source: 'l2', epoch, tags });
   }
 }

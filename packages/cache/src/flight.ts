@@ -12,7 +12,10 @@ export class Flight<T> {
   readonly #onEmpty: () => void;
   #waiting = 0;
 
-  /** @param onEmpty called when the last caller has left: the flight must not be joined any more */
+  /**
+   * @param work must not call the user's code before its first `await`: it may ask for the same key
+   * @param onEmpty called when the last caller has left: the flight must not be joined any more
+   */
   constructor(
     epoch: number,
     work: (flight: Flight<T>) => Promise<T>,
@@ -20,8 +23,7 @@ export class Flight<T> {
   ) {
     this.epoch = epoch;
     this.#onEmpty = () => onEmpty(this);
-    // Not now: the work must find this flight in the map, also when it asks for its own key.
-    this.result = Promise.resolve().then(() => work(this));
+    this.result = work(this);
     // All callers may have left before it fails.
     this.result.catch(() => undefined);
   }

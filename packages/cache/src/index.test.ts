@@ -10,7 +10,9 @@ test('the doors show these names and no others', async () => {
     'NotCacheableError',
     'TierTimeoutError',
     'TooManyLoadsError',
+    'compressed',
     'createCache',
+    'encrypted',
     'json',
     'memoryTier',
   ]);

@@ -3,6 +3,7 @@ export type {
   Cache,
   CacheEntry,
   CacheStats,
+  LoadOptions,
   ManyOptions,
   SetOptions,
   WaitOptions,
@@ -10,6 +11,8 @@ export type {
 } from './cache.ts';
 export type { Clock } from './clock.ts';
 export { type Codec, json } from './codec.ts';
+export { type CompressedOptions, compressed } from './compressed.ts';
+export { encrypted, type Keyring } from './encrypted.ts';
 export type { Source } from './entry.ts';
 export {
   CacheClosedError,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { tickerOf } from './clock.ts';
 import { L1 } from './l1.ts';
 import { manualClock } from './testing/index.ts';
@@ -15,12 +15,15 @@ function open(maxEntries = 100, ttlMs = 60_000) {
       l1.make(
         `${key}!`,
         { createdAt: clock.now(), expiresAt: clock.now() + lifeMs },
-        l1.epoch,
-        'loader',
+        { source: 'loader', epoch: l1.epoch, tags: [] },
       ),
     );
   return { clock, l1, put };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 test('serves an entry until the very end of its life', () => {
   const { clock, l1, put } = open();
@@ -78,4 +81,21 @@ test('serves nothing again that it was told to distrust, and keeps it for failin
   expect(l1.any('a')?.value).toBe('a!');
   put('a');
   expect(l1.fresh('a')?.value).toBe('a!');
+});
+
+test('sees time pass within 64 hits, in a loop that lets no timer run', () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+  const ticker = tickerOf(undefined);
+  const l1 = new L1<string>(
+    { maxEntries: 10, ttlMs: 1000, refreshAhead: 1, revalidateMs: 0, staleMs: 0 },
+    ticker,
+  );
+  const now = ticker.read();
+  const life = { createdAt: now, expiresAt: now + 5 };
+  l1.set('a', l1.make('value', life, { source: 'loader', epoch: 0, tags: [] }));
+  vi.advanceTimersByTime(10);
+  let hits = 0;
+  while (l1.fresh('a')) hits += 1;
+  expect(hits).toBeLessThanOrEqual(64);
+  ticker.release();
 });

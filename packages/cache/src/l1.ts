@@ -1,18 +1,18 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
-import { Entry, type Life, type Source } from './entry.ts';
+import { Entry, type Life, type Origin } from './entry.ts';
+import { isOver } from './tags.ts';
 
-/** The hits between two looks at the exact time, so that a loop that never yields sees time pass. */
-const HITS_PER_READ = 64;
+/** Every 64th hit looks at the exact time, so that a loop that never yields sees time pass. */
+const READ_MASK = 63;
 
 const companion = Symbol('companion');
 const nothing = new Entry<never>(
   undefined as never,
   { createdAt: 0, expiresAt: 0 },
   { freshUntil: 0, trustedUntil: 0 },
-  0,
-  'loader',
+  { source: 'loader', epoch: 0, tags: [] },
 );
 
 /** How L1 keeps values. */
@@ -39,6 +39,8 @@ export class L1<V> {
   readonly #options: L1Options;
   readonly #ticker: Ticker;
   #epoch = 0;
+  /** Entries of an earlier epoch are as good as deleted. */
+  #clearedAt = 0;
 
   constructor(options: L1Options, ticker: Ticker) {
     this.#entries = new LRUCache({ max: options.maxEntries });
@@ -50,25 +52,41 @@ export class L1<V> {
     return this.#entries.size - (this.#entries.has(companion) ? 1 : 0);
   }
 
-  /** The entry, if it may be served without a second thought. The hit path: nothing here allocates. */
+  /**
+   * The entry, if it may be served without a second thought. The hit path: it allocates nothing, and
+   * is short so that the compiler can put all of it, and of lru-cache's `get`, into its caller.
+   */
   fresh(key: string): Kept<V> | undefined {
     const entry = this.#entries.get(key);
     if (
       entry === undefined ||
       entry.freshUntil <= this.#ticker.nowMs ||
-      entry.epoch !== this.#epoch
+      entry.epoch !== this.#epoch ||
+      entry.tags !== undefined
     ) {
-      this.misses += 1;
-      return undefined;
+      return this.#second(entry);
     }
     this.hits += 1;
-    if (this.hits % HITS_PER_READ === 0) this.#ticker.read();
+    if ((this.hits & READ_MASK) === 0) this.#ticker.read();
     return entry;
   }
 
-  /** The entry, however old, and without counting as a use. */
+  /** What the hit path has no room for: tags, and counting misses. */
+  #second(entry: Kept<V> | undefined): Kept<V> | undefined {
+    const isHit =
+      entry?.tags !== undefined &&
+      entry.freshUntil > this.#ticker.nowMs &&
+      entry.epoch === this.#epoch &&
+      !isOver(entry.tags);
+    if (isHit) this.hits += 1;
+    else this.misses += 1;
+    return isHit ? entry : undefined;
+  }
+
+  /** The entry, however old but not invalidated, and without counting as a use. */
   any(key: string): Kept<V> | undefined {
-    return this.#entries.peek(key);
+    const entry = this.#entries.peek(key);
+    return entry && !this.#isGone(entry) ? entry : undefined;
   }
 
   set(key: string, entry: Kept<V>): void {
@@ -85,15 +103,20 @@ export class L1<V> {
     this.#epoch += 1;
   }
 
-  /** @param epoch that of L1 when the value was asked for */
-  make(value: V | undefined, life: Life, epoch: number, source: Source): Kept<V> {
+  /** Forgets everything at once, however much it is; the room is taken back little by little. */
+  invalidate(): void {
+    this.#epoch += 1;
+    this.#clearedAt = this.#epoch;
+  }
+
+  make(value: V | undefined, life: Life, origin: Origin): Kept<V> {
     const { ttlMs, refreshAhead, revalidateMs } = this.#options;
     const { createdAt, expiresAt } = life;
     const trustedUntil =
       ttlMs === undefined ? expiresAt + revalidateMs : this.#ticker.read() + ttlMs;
     const dueAt = createdAt + Math.ceil((expiresAt - createdAt) * refreshAhead);
     const freshUntil = Math.min(dueAt, trustedUntil);
-    return new Entry(value, life, { freshUntil, trustedUntil }, epoch, source);
+    return new Entry(value, life, { freshUntil, trustedUntil }, origin);
   }
 
   /** Whether nobody needs to load or refresh it now. */
@@ -104,7 +127,8 @@ export class L1<V> {
   /** Whether it may be served, though it may be time to refresh it. */
   isUsable(entry: Kept<V>): boolean {
     const now = this.#ticker.read();
-    const isTrusted = now < entry.trustedUntil && entry.epoch === this.#epoch;
+    const isTrusted =
+      now < entry.trustedUntil && entry.epoch === this.#epoch && !this.#isGone(entry);
     return isTrusted && now < entry.expiresAt + this.#options.revalidateMs;
   }
 
@@ -116,14 +140,24 @@ export class L1<V> {
   /** Whether it may stand in for a loader that fails. */
   isServable(entry: Kept<V>): boolean {
     const until = entry.expiresAt + Math.max(this.#options.staleMs, this.#options.revalidateMs);
-    return entry.value !== undefined && this.#ticker.read() < until;
+    return entry.value !== undefined && this.#ticker.read() < until && !this.#isGone(entry);
+  }
+
+  #isGone({ epoch, tags }: Kept<V>): boolean {
+    return epoch < this.#clearedAt || (tags !== undefined && isOver(tags));
   }
 
   /** Undefined where it is known that there is no value. */
-  describe({ value, createdAt, expiresAt, source }: Kept<V>): CacheEntry<V> | undefined {
+  describe({ value, createdAt, expiresAt, source, tags = [] }: Kept<V>): CacheEntry<V> | undefined {
     if (value === undefined) return undefined;
     const now = this.#ticker.read();
-    return { value, ageMs: now - createdAt, ttlMs: expiresAt - now, tier: source };
+    return {
+      value,
+      ageMs: now - createdAt,
+      ttlMs: expiresAt - now,
+      tier: source,
+      tags: tags.map(({ tag }) => tag),
+    };
   }
 
   delete(key: string): void {

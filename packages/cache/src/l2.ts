@@ -3,26 +3,22 @@ import { type Audience, Bus, type OnBusLoss } from './bus.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { Deletes } from './deletes.ts';
-import type { Life } from './entry.ts';
-import { headOf, seal, unseal } from './envelope.ts';
+import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
-
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
+import { type Found, type Payload, Sealer, type Writing } from './sealer.ts';
+import { Stamper } from './stamper.ts';
+import { EVERYTHING, type Generation, type Tags } from './tags.ts';
 import type { Tier } from './tier.ts';
-
-/** A value that L2 had. */
-export interface Found<V> {
-  /** Undefined when L2 knows that there is none. */
-  readonly value: V | undefined;
-  readonly life: Life;
-}
 
 /** What a look into L2 showed. */
 export interface Sight<V> {
   readonly found: Found<V> | undefined;
   /** How the bytes begin that are there, whatever they are. */
   readonly known: Uint8Array | undefined;
+  /** The generation of the tag that every entry has. */
+  readonly everything: Generation | undefined;
 }
 
 /** What became of asking for the right to load. */
@@ -51,8 +47,14 @@ export interface L2Stats {
   readonly waitingDeletes: number;
 }
 
-/** Undefined when there is no value. */
-type Payload = Uint8Array | undefined;
+/** What L2 works with. */
+export interface L2Parts {
+  readonly tier: Tier;
+  readonly ticker: Ticker;
+  readonly tags: Tags;
+  /** Who must know what other processes have changed. */
+  readonly audience: Audience;
+}
 
 /** How L2 is used. */
 export interface L2Options {
@@ -61,53 +63,79 @@ export interface L2Options {
   readonly codec: Codec;
   /** How much longer than its ttl a value is kept, to be served when a loader fails. */
   readonly keepStaleMs: number;
+  /** How long the id of a tag is kept: longer than any value, or values are lost with it. */
+  readonly keepTagsMs: number;
   /** How long a lease lasts, undefined for none. */
   readonly leaseMs: number | undefined;
   /** What happens to L1 when messages of other processes may be missed. */
   readonly onBusLoss: OnBusLoss;
 }
 
-/** A value from another host's clock may seem to be from the future by this much. */
-const CLOCK_SKEW_MS = 10_000;
-
-const nothing = { found: undefined, known: undefined };
+const nothing = { found: undefined, known: undefined, everything: undefined };
 
 /** The shared level: a tier behind its guard, with our keys, envelopes, leases and queue of deletes. */
 export class L2<V> {
   #hits = 0;
   #misses = 0;
-  #foreign = 0;
   readonly #tier: Tier;
   readonly #options: L2Options;
-  readonly #ticker: Ticker;
   readonly #guard: Guard;
   readonly #reader: BatchReader;
   readonly #deletes: Deletes;
   readonly #leases: Leases | undefined;
   readonly #bus: Bus | undefined;
+  readonly #stamper: Stamper;
+  readonly #sealer: Sealer<V>;
+  /** Values that are to be written as soon as the ids of their tags are known. */
+  readonly #sets = new Map<string, object>();
 
-  /** @param audience who must know what other processes have changed */
-  constructor(tier: Tier, options: L2Options, ticker: Ticker, audience: Audience) {
+  constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
     this.#tier = tier;
     this.#options = options;
-    this.#ticker = ticker;
     this.#guard = new Guard(tier, ticker);
     this.#reader = new BatchReader(tier, this.#guard);
     this.#deletes = new Deletes(this.#guard, (keys) => this.#forget(keys));
     const { leaseMs, prefix, onBusLoss } = options;
     if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
     if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
+    const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus };
+    this.#stamper = new Stamper(parts, { prefix, keepMs: options.keepTagsMs });
+    this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
   }
 
   /** Never rejects. */
   async read(key: string): Promise<Sight<V>> {
     if (this.#deletes.has(key)) return nothing;
-    const bytes = await this.#reader.read(this.#nameOf(key));
+    // Asked for in the same turn, so that both are one operation.
+    const asking = this.#stamper.everything();
+    const name = this.#nameOf(key);
+    const bytes = await this.#reader.read(name);
+    const everything = asking instanceof Promise ? await asking : asking;
     if (bytes === AWAY) return nothing;
-    const found = bytes && this.#open(bytes);
+    const opened = bytes && this.#sealer.open(bytes, name, everything);
+    const found = opened instanceof Promise ? await opened : opened;
     if (found) this.#hits += 1;
     else this.#misses += 1;
-    return { found, known: bytes && headOf(bytes) };
+    return { found, known: bytes && headOf(bytes), everything };
+  }
+
+  /**
+   * The generations of the tags that a value would have now; undefined when L2 does not say.
+   *
+   * @param everything that of the tag that every entry has, if it is known already
+   */
+  async stamps(
+    tags: readonly string[],
+    everything?: Generation,
+  ): Promise<readonly Generation[] | undefined> {
+    if (!everything) return this.#stamper.current([EVERYTHING, ...tags]);
+    const own = await this.#stamper.current(tags);
+    return own && [everything, ...own];
+  }
+
+  /** The generations of tags, if they have not changed since `order` of `Tags` was what is given. */
+  stampsSince(order: number, tags: readonly string[]): Promise<readonly Generation[] | undefined> {
+    return this.#stamper.since(order, tags);
   }
 
   /**
@@ -123,45 +151,59 @@ export class L2<V> {
   ): Promise<Claim<V>> {
     if (!this.#leases || this.#deletes.has(key)) return {};
     for (let head = known; ; ) {
-      const answer = await this.#leases.take(this.#nameOf(key), head, wait);
+      const name = this.#nameOf(key);
+      const answer = await this.#leases.take(name, head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
-      const found = this.#open(answer);
+      const found = await this.#sealer.open(answer, name, await this.#stamper.everything());
       if (found && suffices(found)) return { found };
       head = headOf(answer);
     }
   }
 
   /** @throws NotCacheableError from the codec, whether or not L2 is there */
-  encode(value: V | undefined): Payload {
-    return value === undefined ? undefined : this.#options.codec.encode(value);
+  encode(key: string, value: V | undefined): Payload {
+    return this.#sealer.encode(value, this.#nameOf(key));
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
   async fill(
     key: string,
-    payload: Payload,
-    { ttlMs, tookMs }: { readonly ttlMs: number; readonly tookMs: number },
+    writing: Writing,
+    stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    if (lease) return lease.write(this.#seal(payload, ttlMs, tookMs), this.#keepMs(ttlMs));
+    const bytes = this.#sealer.seal(writing, stamps);
+    if (lease) return lease.write(bytes, this.#keepMs(writing.ttlMs));
     // Without the right to write, another process may have deleted the key since the load began.
     if (this.#leases) return 'away';
-    const done = await this.#write(key, this.#seal(payload, ttlMs, tookMs), ttlMs);
-    return done ? 'stored' : 'away';
+    return (await this.#write(key, bytes, writing.ttlMs)) ? 'stored' : 'away';
   }
 
   /**
    * Writes whatever anybody loads, and tells the other processes. Never rejects; resolves false
    * when it was not written or they could not be told.
    */
-  async set(key: string, payload: Payload, ttlMs: number): Promise<boolean> {
-    const bytes = this.#seal(payload, ttlMs, 0);
-    return this.#write(key, bytes, ttlMs, (written) => this.#bus?.announce([key], written));
+  async set(key: string, writing: Writing, tags: readonly string[]): Promise<boolean> {
+    const mark = {};
+    this.#sets.set(key, mark);
+    const stamps = await this.stamps(tags);
+    // A later set or delete has said something else meanwhile.
+    if (this.#sets.get(key) !== mark) return true;
+    this.#sets.delete(key);
+    if (!stamps) return false;
+    const bytes = this.#sealer.seal(writing, stamps);
+    return this.#write(key, bytes, writing.ttlMs, (written) => this.#bus?.announce([key], written));
+  }
+
+  /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
+  invalidate(tag: string): Promise<boolean> {
+    return this.#stamper.invalidate(tag);
   }
 
   /** Resolves false when the delete waits for L2 to come back. @throws DeleteQueueFullError */
   delete(key: string): Promise<boolean> {
+    this.#sets.delete(key);
     return this.#deletes.delete(key);
   }
 
@@ -169,19 +211,19 @@ export class L2<V> {
   async close(): Promise<void> {
     this.#bus?.close();
     this.#deletes.stop();
-    await this.#deletes.replay();
+    await Promise.all([this.#deletes.replay(), this.#stamper.close()]);
   }
 
   stats(): L2Stats {
     return {
       hits: this.#hits,
       misses: this.#misses,
-      foreign: this.#foreign,
+      foreign: this.#sealer.foreign,
       failures: this.#guard.failures,
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
       busLosses: this.#bus?.losses ?? 0,
-      waitingDeletes: this.#deletes.size,
+      waitingDeletes: this.#deletes.size + this.#stamper.waiting,
     };
   }
 
@@ -212,27 +254,5 @@ export class L2<V> {
 
   #keepMs(ttlMs: number): number {
     return ttlMs + this.#options.keepStaleMs;
-  }
-
-  #seal(payload: Payload, ttlMs: number, loadMs: number): Uint8Array {
-    return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs, payload });
-  }
-
-  #open(bytes: Uint8Array): Found<V> | undefined {
-    const envelope = unseal(bytes);
-    const ageMs = envelope ? this.#ticker.wall() - envelope.createdAt : 0;
-    if (!envelope || ageMs < -CLOCK_SKEW_MS) {
-      this.#foreign += 1;
-      return undefined;
-    }
-    try {
-      const { payload } = envelope;
-      const value = payload && (this.#options.codec.decode(payload) as V);
-      const createdAt = this.#ticker.read() - Math.max(0, ageMs);
-      return { value, life: { createdAt, expiresAt: createdAt + envelope.ttlMs } };
-    } catch {
-      this.#foreign += 1;
-      return undefined;
-    }
   }
 }

@@ -42,7 +42,13 @@ test('finds in L2 what another process has loaded, and keeps its age', async () 
   await here.getOrSet('a', () => 'value');
   clock.advance(400);
   expect(await there.getOrSet('a', broken)).toBe('value');
-  expect(there.entry('a')).toEqual({ value: 'value', ageMs: 400, ttlMs: 9600, tier: 'l2' });
+  expect(there.entry('a')).toEqual({
+    value: 'value',
+    ageMs: 400,
+    ttlMs: 9600,
+    tier: 'l2',
+    tags: [],
+  });
   clock.advance(9600);
   await expect(there.getOrSet('a', broken)).rejects.toThrow('database is away');
 });
@@ -96,7 +102,7 @@ test('serves what only L2 kept past its ttl when the loader fails', async () => 
   clock.advance(12_000);
   expect(await there.get('a')).toBeUndefined();
   expect(await there.getOrSet('a', broken)).toBe('value');
-  expect(there.entry('a')).toMatchObject({ ageMs: 12_000, ttlMs: -2000, tier: 'l2' });
+  expect(there.entry('a')).toMatchObject({ ageMs: 12_000, ttlMs: -2000, tier: 'l2', tags: [] });
 });
 
 test('keeps schema versions apart', async () => {
@@ -126,7 +132,9 @@ test('bears hosts whose clocks differ by 10 s, and no more', async () => {
   const other = open({ clock: ahead });
   ahead.advance(clock.wall() - ahead.wall() + 10_000);
   await other.set('a', 'from the future');
-  expect(await open().get('a')).toBe('from the future');
+  const there = open();
+  expect(await there.get('a')).toBe('from the future');
+  expect(there.entry('a')?.ageMs).toBe(0);
   ahead.advance(1);
   await other.set('b', 'from too far');
   expect(await open().get('b')).toBeUndefined();
@@ -164,7 +172,7 @@ test('costs nothing while it is not connected, and nobody sees an error', async 
   expect(await cache.getOrSet('a', () => 'loaded')).toBe('loaded');
   expect(await cache.get('b')).toBeUndefined();
   expect(tier.calls).toEqual(before);
-  expect(cache.stats().l2).toMatchObject({ failures: 0, skipped: 3 });
+  expect(cache.stats().l2).toMatchObject({ failures: 0, skipped: 4 });
 });
 
 test('a failing L2 is asked once, then left alone, then probed beside the callers', async () => {
@@ -221,6 +229,22 @@ test('a delete waits for L2, and its key is neither read from L2 nor written the
   tier.heal();
   await vi.waitFor(() => expect(here.stats().l2.waitingDeletes).toBe(0));
   expect(await open().get('a')).toBeUndefined();
+});
+
+test('a delete that failed goes on waiting when an earlier one of the same key is confirmed', async () => {
+  const cache = open();
+  const { delete: deleteNow } = tier;
+  const gate = Promise.withResolvers<void>();
+  tier.delete = vi
+    .fn(deleteNow)
+    .mockImplementationOnce(() => gate.promise)
+    .mockImplementationOnce(() => Promise.reject(new Error('no')));
+  const [first, second] = [cache.delete('a'), cache.delete('a')];
+  expect(await second).toEqual({ acknowledged: false });
+  gate.resolve();
+  expect(await first).toEqual({ acknowledged: true });
+  expect(cache.stats().l2.waitingDeletes).toBe(1);
+  tier.delete = deleteNow;
 });
 
 test('a set that L2 did not take leaves no older value there', async () => {

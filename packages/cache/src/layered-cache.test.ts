@@ -89,7 +89,13 @@ test('serves a value past its ttl when the loader fails, as long as allowed', as
   await cache.getOrSet('a', async () => user('a'));
   clock.advance(5999);
   expect(await cache.getOrSet('a', broken)).toEqual(user('a'));
-  expect(cache.entry('a')).toEqual({ value: user('a'), ageMs: 5999, ttlMs: -4999, tier: 'loader' });
+  expect(cache.entry('a')).toEqual({
+    value: user('a'),
+    ageMs: 5999,
+    ttlMs: -4999,
+    tier: 'loader',
+    tags: [],
+  });
   expect(cache.stats()).toMatchObject({ staleServed: 1, loadFailures: 1 });
   clock.advance(1);
   await expect(cache.getOrSet('a', broken)).rejects.toThrow('database is away');
@@ -231,7 +237,13 @@ test('the loader learns its key and what was known before, and says how to store
   });
   clock.advance(10);
   const skipped = await cache.getOrSet('a', ({ previous, skip }) => {
-    expect(previous).toEqual({ value: user('first'), ageMs: 10, ttlMs: 0, tier: 'loader' });
+    expect(previous).toEqual({
+      value: user('first'),
+      ageMs: 10,
+      ttlMs: 0,
+      tier: 'loader',
+      tags: [],
+    });
     skip();
     return user('second');
   });
@@ -258,7 +270,13 @@ test('entry tells age, time left and origin', async () => {
   const { cache, clock } = open();
   await cache.set('a', user('a'));
   clock.advance(300);
-  expect(cache.entry('a')).toEqual({ value: user('a'), ageMs: 300, ttlMs: 700, tier: 'loader' });
+  expect(cache.entry('a')).toEqual({
+    value: user('a'),
+    ageMs: 300,
+    ttlMs: 700,
+    tier: 'loader',
+    tags: [],
+  });
   expect(cache.entry('b')).toBeUndefined();
 });
 

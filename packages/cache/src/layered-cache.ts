@@ -4,20 +4,22 @@ import type {
   Cache,
   CacheEntry,
   CacheStats,
+  LoadOptions,
   ManyOptions,
   SetOptions,
   WaitOptions,
   WriteResult,
 } from './cache.ts';
-import { checkInteger } from './check.ts';
+import { checkInteger, checkTags } from './check.ts';
 import { type Ticker, tickerOf } from './clock.ts';
 import { CacheClosedError } from './errors.ts';
-import { Fetcher } from './fetcher.ts';
+import { Fetcher, type Request } from './fetcher.ts';
 import { L1 } from './l1.ts';
 import { L2, type L2Stats } from './l2.ts';
 import { type LoadContext, type Loader, Loads } from './load.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { EVERYTHING, Tags } from './tags.ts';
 
 /**
  * Makes a cache. It opens no connection and reads nothing but its options.
@@ -45,6 +47,7 @@ class LayeredCache<V> implements Cache<V> {
   readonly #ticker: Ticker;
   readonly #l1: L1<V>;
   readonly #l2: L2<V> | undefined;
+  readonly #tags: Tags;
   readonly #loads: Loads;
   readonly #fetcher: Fetcher<V>;
   readonly #component: Component;
@@ -56,12 +59,16 @@ class LayeredCache<V> implements Cache<V> {
     this.#ttlMs = options.ttlMs;
     this.#ticker = tickerOf(options.clock);
     this.#l1 = openL1(options, this.#ticker);
-    this.#l2 = openL2(options, this.#ticker, {
-      changed: (keys) => this.#drop(keys),
-      distrust: () => this.#l1.distrust(),
-    });
+    this.#tags = new Tags(() => this.#l1.invalidate());
+    this.#l2 = openL2(options, this.#ticker, this.#tags, this.#audience());
     this.#loads = new Loads(options);
-    const parts = { l1: this.#l1, l2: this.#l2, loads: this.#loads, ticker: this.#ticker };
+    const parts = {
+      l1: this.#l1,
+      l2: this.#l2,
+      loads: this.#loads,
+      tags: this.#tags,
+      ticker: this.#ticker,
+    };
     this.#fetcher = new Fetcher(parts, options);
     this.#component = { kind: 'cache', name: this.name, stats: () => this.stats() };
     this.#retract = announce(this.#component);
@@ -71,16 +78,16 @@ class LayeredCache<V> implements Cache<V> {
     return this.#l1.fresh(key)?.value;
   }
 
-  getOrSet(key: string, load: Loader<V>, options?: WaitOptions): Promise<V>;
+  getOrSet(key: string, load: Loader<V>, options?: LoadOptions): Promise<V>;
   getOrSet(
     key: string,
     load: Loader<V, V | undefined>,
-    options?: WaitOptions,
+    options?: LoadOptions,
   ): Promise<V | undefined>;
   getOrSet(
     key: string,
     load: Loader<V, V | undefined>,
-    options?: WaitOptions,
+    options?: LoadOptions,
   ): Promise<V | undefined> {
     const entry = this.#l1.fresh(key);
     if (entry === undefined || options?.signal?.aborted) return this.#miss(key, load, options);
@@ -99,12 +106,13 @@ class LayeredCache<V> implements Cache<V> {
     load?: ManyLoader<V>,
     options?: ManyOptions,
   ): Promise<Map<string, V>> {
-    const signal = options?.signal;
+    const { signal, tags = [] } = options ?? {};
     this.#refuse(signal);
+    checkTags(tags);
     const wanted = new Set(keys);
     const batch = load && new LoadBatch(wanted, load, this.#loads);
     const calls = new Map<string, Promise<V | undefined>>();
-    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, signal));
+    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, { tags, signal }));
     const results = await gather(calls, options?.onError);
     signal?.throwIfAborted();
     return results;
@@ -114,12 +122,15 @@ class LayeredCache<V> implements Cache<V> {
     this.#refuse();
     if (value === undefined) throw new TypeError('a value to set must not be undefined: delete it');
     checkInteger('ttlMs', options?.ttlMs ?? this.#ttlMs, 1);
+    const tags = options?.tags ?? [];
+    checkTags(tags);
     const ttlMs = this.#fetcher.jittered(options?.ttlMs ?? this.#ttlMs);
-    const payload = this.#l2?.encode(value);
+    const payload = this.#l2?.encode(key, value);
     this.#fetcher.fence(key);
-    this.#fetcher.keep(key, value, ttlMs, this.#l1.epoch);
-    if (!this.#l2 || !payload) return { acknowledged: true };
-    if (await this.#l2.set(key, payload, ttlMs)) return { acknowledged: true };
+    const own = tags.map((tag) => this.#tags.assume(tag));
+    this.#fetcher.keep(key, value, ttlMs, { epoch: this.#l1.epoch, tags: own });
+    if (!this.#l2) return { acknowledged: true };
+    if (await this.#l2.set(key, { payload, ttlMs, tookMs: 0 }, tags)) return { acknowledged: true };
     // L2 may still have the older value, which nobody must see once it is back.
     return { acknowledged: await this.#l2.delete(key) };
   }
@@ -128,6 +139,17 @@ class LayeredCache<V> implements Cache<V> {
     this.#refuse();
     this.#drop([key]);
     return { acknowledged: this.#l2 ? await this.#l2.delete(key) : true };
+  }
+
+  async invalidateTags(...tags: string[]): Promise<WriteResult> {
+    this.#refuse();
+    checkTags(tags);
+    return this.#invalidate(tags);
+  }
+
+  async clear(): Promise<WriteResult> {
+    this.#refuse();
+    return this.#invalidate([EVERYTHING]);
   }
 
   entry(key: string): CacheEntry<V> | undefined {
@@ -163,10 +185,33 @@ class LayeredCache<V> implements Cache<V> {
   async #miss(
     key: string,
     load: Loader<V, V | undefined>,
-    options: WaitOptions | undefined,
+    options: LoadOptions | undefined,
   ): Promise<V | undefined> {
     this.#refuse(options?.signal);
-    return this.#fetcher.fetch(key, { load, signal: options?.signal });
+    const { signal, tags = [] } = options ?? {};
+    checkTags(tags);
+    return this.#fetcher.fetch(key, { load, tags, signal });
+  }
+
+  async #invalidate(tags: readonly string[]): Promise<WriteResult> {
+    const l2 = this.#l2;
+    if (l2) {
+      const confirmed = await Promise.all(tags.map((tag) => l2.invalidate(tag)));
+      return { acknowledged: !confirmed.includes(false) };
+    }
+    for (const tag of tags) this.#tags.end(tag);
+    return { acknowledged: true };
+  }
+
+  #audience(): Audience {
+    return {
+      changed: (keys) => this.#drop(keys),
+      renewed: (tag, id) => this.#tags.learn(tag, id, this.#tags.epoch),
+      distrust: () => {
+        this.#l1.distrust();
+        this.#tags.distrust();
+      },
+    };
   }
 
   /** Somebody has changed these, here or in another process. */
@@ -180,7 +225,7 @@ class LayeredCache<V> implements Cache<V> {
   async #oneOfMany(
     key: string,
     batch: LoadBatch<V> | undefined,
-    signal: AbortSignal | undefined,
+    { tags, signal }: Pick<Request<V>, 'tags' | 'signal'>,
   ): Promise<V | undefined> {
     try {
       const entry = this.#l1.fresh(key);
@@ -188,7 +233,7 @@ class LayeredCache<V> implements Cache<V> {
       if (!batch) return await this.#fetcher.find(key, signal);
       const load = (context: LoadContext<V>) => batch.join(context);
       const onWait = () => batch.settle(key);
-      return await this.#fetcher.fetch(key, { load, signal, onWait });
+      return await this.#fetcher.fetch(key, { load, tags, signal, onWait });
     } finally {
       batch?.settle(key);
     }
@@ -214,14 +259,19 @@ function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
   return new L1({ maxEntries, ttlMs, refreshAhead, revalidateMs, staleMs }, ticker);
 }
 
+const DAY_MS = 86_400_000;
+
 function openL2<V>(
   options: ResolvedOptions,
   ticker: Ticker,
+  tags: Tags,
   audience: Audience,
 ): L2<V> | undefined {
-  const { l2, name, version, codec, leaseMs, onBusLoss } = options;
-  if (!l2) return undefined;
+  const { l2: tier, name, version, codec, leaseMs, onBusLoss } = options;
+  if (!tier) return undefined;
   const prefix = `${name}:v${version}:`;
   const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
-  return new L2(l2, { prefix, codec, keepStaleMs, leaseMs, onBusLoss }, ticker, audience);
+  const keepTagsMs = Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMs));
+  const parts = { tier, ticker, tags, audience };
+  return new L2(parts, { prefix, codec, keepStaleMs, keepTagsMs, leaseMs, onBusLoss });
 }

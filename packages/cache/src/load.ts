@@ -1,5 +1,5 @@
 import type { CacheEntry } from './cache.ts';
-import { checkInteger } from './check.ts';
+import { checkInteger, checkTags } from './check.ts';
 import { LoadTimeoutError, TooManyLoadsError } from './errors.ts';
 
 /** What a loader is given. */
@@ -12,6 +12,8 @@ export interface LoadContext<V> {
   readonly previous: CacheEntry<V> | undefined;
   /** Another ttl for this value than the cache's, in ms. @throws RangeError unless a positive integer */
   setTtl(ms: number): void;
+  /** The tags of this value instead of those that the caller named. A tag that is new to this process may cost the value its place once. @throws TypeError when one is empty */
+  setTags(tags: readonly string[]): void;
   /** Gives the value to those who wait and stores it nowhere. */
   skip(): void;
 }
@@ -24,6 +26,8 @@ export interface Loaded<R> {
   readonly value: R;
   /** Zero when it is not to be stored. */
   readonly ttlMs: number;
+  /** Undefined when the loader said nothing about them. */
+  readonly tags: readonly string[] | undefined;
   readonly tookMs: number;
 }
 
@@ -70,7 +74,8 @@ export class Loads {
       const value = await this.#inTime(request, contextOf(request, wish));
       const { ttlMs, negativeTtlMs } = this.#options;
       const usual = value === undefined ? negativeTtlMs : ttlMs;
-      return { value, ttlMs: wish.ttlMs ?? usual, tookMs: performance.now() - startedAt };
+      const tookMs = performance.now() - startedAt;
+      return { value, ttlMs: wish.ttlMs ?? usual, tags: wish.tags, tookMs };
     } catch (error) {
       this.failed += 1;
       throw error;
@@ -107,6 +112,7 @@ export class Loads {
 /** What the loader said about storing its value. */
 interface Wish {
   ttlMs?: number;
+  tags?: readonly string[];
 }
 
 /** A loader that throws at once is a loader that failed. */
@@ -122,6 +128,10 @@ function contextOf<V, R>({ key, signal, previous }: LoadRequest<V, R>, wish: Wis
     setTtl(ms) {
       checkInteger('ttl', ms, 1);
       wish.ttlMs = ms;
+    },
+    setTags(tags) {
+      checkTags(tags);
+      wish.tags = [...tags];
     },
     skip() {
       wish.ttlMs = 0;

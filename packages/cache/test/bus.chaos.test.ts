@@ -119,6 +119,35 @@ describe.each([
     await heard(here, there);
   });
 
+  test('a tag that is invalidated while what the other node hears is cut stays invalid', async () => {
+    await here.cache.set('a', 'old', { tags: ['catalog'] });
+    await here.cache.set('b', 'old', { tags: ['catalog'] });
+    await there.cache.getMany(['a', 'b']);
+    there.ears.cut();
+    await vi.waitFor(() => expect(there.cache.stats().l2.busLosses).toBe(1));
+    expect(await here.cache.invalidateTags('catalog')).toEqual({ acknowledged: true });
+    expect(await there.cache.get('a')).toBeUndefined();
+    there.ears.heal();
+    await heard(here, there);
+    expect((await there.cache.getMany(['a', 'b'])).size).toBe(0);
+    expect(there.cache.entry('b')).toBeUndefined();
+  });
+
+  test('clear forgets everything on both nodes, also what is being loaded', async () => {
+    await here.cache.set('a', 'old');
+    await there.cache.get('a');
+    const row = Promise.withResolvers<string>();
+    const loading = there.cache.getOrSet('b', () => row.promise);
+    await vi.waitFor(() => expect(there.cache.stats().loads).toBe(1));
+    expect(await here.cache.clear()).toEqual({ acknowledged: true });
+    row.resolve('old');
+    expect(await loading).toBe('old');
+    await vi.waitFor(() => expect(there.cache.entry('a')).toBeUndefined());
+    for (const { cache } of [here, there]) {
+      expect((await cache.getMany(['a', 'b'])).size).toBe(0);
+    }
+  });
+
   test('after Redis was killed and has come back empty, changes are heard again', async () => {
     await here.cache.set('a', 'old');
     await there.cache.get('a');

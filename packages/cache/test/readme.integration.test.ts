@@ -16,6 +16,8 @@ const printed: Readonly<Record<string, string | RegExp>> = {
   'examples/failing-loader.ts': 'Ada stale 1\n',
   'examples/age.ts': /^users; fwd=miss; ttl=(9|10)\nusers; hit; ttl=(9|10)\n$/,
   'examples/many.ts': 'loads table, unicorn false\n{ lamp: 19, table: 99 }\n',
+  'examples/tags.ts': 'undefined Table, 99\nundefined undefined\n',
+  'examples/codecs.ts': "{ name: 'Ada' }\n",
   'examples/own-tier.ts': /fail 0\n/,
 };
 

@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import { postgresVersion } from '@shopgpt/embedded-postgres';
 import { Claim } from './claim.ts';
 import { type HouseConfig, withoutPassword } from './config.ts';
@@ -16,7 +17,8 @@ import { orStartError, reasonOf } from './start-error.ts';
 
 type Say = (line: string) => void;
 
-const FIRST_DATABASE_PORT = 15_432;
+/** Each data folder has a port of its own, as a rule: houses that start together must not race for one. */
+const databasePortOf = (dataDir: string) => 15_432 + (crc32(dataDir) % 10_000);
 /** What a killed house left behind needs this long to notice and end. */
 const REMAINS_END_WITHIN_MS = 6000;
 const READY_WITHIN_MS = 10_000;
@@ -99,7 +101,7 @@ export class House {
     const folder = path.join(dataDir, 'postgres');
     if (!existsSync(folder)) this.#say('Creating the database; only the first start does that.');
     const password = keptSecret(dataDir, 'database-password');
-    const options = { folder, port: await firstFreePort(FIRST_DATABASE_PORT), password };
+    const options = { folder, port: await firstFreePort(databasePortOf(dataDir)), password };
     const part = await this.#startPart('PostgreSQL', () => startEmbeddedDatabase(options));
     const place = realpathSync(folder);
     const why = path.dirname(place) === realpathSync(dataDir) ? '' : ELSEWHERE;

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createCache } from '@shopgpt/cache';
 import { redisTier } from '@shopgpt/cache/redis';
-import pino from 'pino';
 import { createApp } from './app.ts';
 import { type Config, maskUrl, readConfig } from './config.ts';
 import { createDatabase } from './database/database.ts';
@@ -10,6 +9,7 @@ import { migrate } from './database/migrate.ts';
 import { readMigrations } from './database/migrations.ts';
 import { createProbe } from './health/probe.ts';
 import { createHttpServer } from './http/server.ts';
+import { createLog } from './log.ts';
 import { connectRedis } from './redis.ts';
 import { untilPrepared } from './startup.ts';
 import type { User } from './users/model.ts';
@@ -32,8 +32,10 @@ function readOrGiveUp(): Config {
 }
 
 const config = readOrGiveUp();
-const log = pino({ level: config.logLevel, base: { service: 'user-service' } });
+const { log, end: endLog } = createLog(config.logLevel);
 const stopping = new AbortController();
+/** What is logged last may take so long to be written. */
+const logTimeoutMs = 500;
 
 // A request's time: what the database may take, and L2 before and after it.
 const databaseTimeoutMs = Math.floor(config.deadlineMs * 0.8);
@@ -41,16 +43,19 @@ const redisTimeoutMs = Math.max(1, Math.min(50, Math.floor(config.deadlineMs * 0
 
 const database = createDatabase({ ...config.database, timeoutMs: databaseTimeoutMs });
 const redis = config.redisUrl ? connectRedis(config.redisUrl, log) : undefined;
+// A connection that listens can do nothing else.
+const subscriber = redis?.duplicate();
 const cache = createCache<User>({
   name: 'user',
   version: 1,
   ttlMs: config.cache.ttlMs,
   staleIfErrorMs: config.cache.staleIfErrorMs,
   l1: { maxEntries: config.cache.l1MaxEntries, ttlMs: config.cache.l1TtlMs },
-  ...(redis && { l2: redisTier({ client: redis, timeoutMs: redisTimeoutMs }) }),
+  ...(redis &&
+    subscriber && { l2: redisTier({ client: redis, subscriber, timeoutMs: redisTimeoutMs }) }),
 });
 const breaker = userDatabaseBreaker();
-breaker.on('stateChange', ({ from, to }) => log.warn({ from, to }, 'the breaker changed'));
+breaker.on('stateChange', ({ from, to }) => log.warn({ from, to }, `the breaker is ${to}`));
 
 const probing = { timeoutMs: Math.min(1_000, config.deadlineMs), freshMs: 500 };
 const health = {
@@ -107,12 +112,16 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   await server.stop(config.shutdownTimeoutMs);
   await Promise.allSettled([cache.close({ timeoutMs: 500 }), database.close()]);
   redis?.disconnect();
+  subscriber?.disconnect();
   log.info('stopped');
+  await endLog(logTimeoutMs);
   process.exit(0);
 }
 
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
-start().catch((error) => {
-  if (!stopping.signal.aborted) giveUp(error);
+start().catch(async (error) => {
+  if (stopping.signal.aborted) return;
+  await endLog(logTimeoutMs);
+  giveUp(error);
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { createDatabase, sql } from './support/database.ts';
 import { type Answer, type Service, startService } from './support/service.ts';
 
-const deadlineMs = 2_000;
+const deadlineMs = 3_000;
 const ttlMs = 300;
 const unknown = '01a20435-0000-7000-8000-000000000000';
 const patience = { timeout: 20_000, interval: 50 };
@@ -102,6 +102,7 @@ describe.each(faults)('with the database %s', (_, harm, heal) => {
       expectRefused(await service.call('PATCH', known, { json: { name: 'Changed' } }));
       expectRefused(await service.call('DELETE', known));
       expect((await service.get(known)).status).toBe(200);
+      expect(service.output).toContain('"msg":"the breaker is open"');
 
       expect((await service.get('/livez')).status).toBe(200);
       expect(await service.get('/readyz')).toMatchObject({

@@ -75,6 +75,14 @@ test('waits for another replica in bounded time, and may try again later', async
   expect(await other).toEqual(['0001-slow.sql']);
 });
 
+test('a step that takes too long is cancelled, and may be tried again', async () => {
+  const migrations = [step('0001-slow.sql', 'CREATE TABLE slow (); SELECT pg_sleep(30)')];
+  const error = await migrate({ url, migrations, ...times, stepTimeoutMs: 100 }).catch((e) => e);
+  expect(error).toMatchObject({ code: '57014' });
+  expect(isTemporary(error)).toBe(true);
+  expect(await sql(url, `SELECT to_regclass('slow') AS slow`)).toEqual([{ slow: null }]);
+});
+
 test.each([
   ['edited', `UPDATE schema_migrations SET checksum = 'x'`, '"0001-users.sql" was edited'],
   ['missing', `INSERT INTO schema_migrations VALUES ('0002-gone.sql', 'x')`, '"0002-gone.sql"'],

@@ -148,3 +148,8 @@ test('an idle client does not keep it from stopping', async () => {
   await service.get('/livez'); // leaves a connection that is kept alive
   expect(await service.stop()).toBe(0);
 });
+
+test('it ends also when nobody reads its log any more', async () => {
+  service.hangUp();
+  expect(await service.stop()).toBe(0);
+});

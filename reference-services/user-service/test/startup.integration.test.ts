@@ -121,6 +121,18 @@ test('the line that says where it listens is JSON, and no line has a secret', as
   expect(service.output).not.toContain(url);
 });
 
+test('a log that nobody reads holds up neither its requests nor its end', async () => {
+  // Each refusal is a line, and there are more of them than any buffer takes.
+  const nowhere = 'postgres://nobody@127.0.0.1:1/user_db';
+  const service = await start({ DATABASE_URL: nowhere, LOG_LEVEL: 'debug' });
+  service.stopReading();
+  for (let round = 0; round < 40; round += 1) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => service.get('/users')));
+    for (const { status } of answers) expect(status).toBe(503);
+  }
+  expect(await service.stop()).toBe(0);
+});
+
 test('it stops while it still waits for its database', async () => {
   const proxy = await startProxy({ target: url });
   proxy.cut();

@@ -11,13 +11,13 @@ const args = process.argv.slice(2).flatMap((arg) => {
   if (arg === '--install') return [];
   return [arg];
 });
-const env = { ...process.env };
+// A variable and not a file filter: vitest runs what matches any filter, so that one of the caller's would not narrow.
+const env: NodeJS.ProcessEnv = { ...process.env, TEST_WORKSPACE: workspace };
 // Lets tools/test-servers ask the system's package manager for what is missing.
 if (process.argv.includes('--install')) env['TEST_SERVERS_INSTALL'] = '1';
 
 const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
-const filter = workspace === '' ? [] : [`${workspace}/`];
-const child = spawn(process.execPath, [vitest, 'run', '--root', root, ...args, ...filter], {
+const child = spawn(process.execPath, [vitest, 'run', '--root', root, ...args], {
   stdio: 'inherit',
   env,
 });

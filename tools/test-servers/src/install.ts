@@ -143,6 +143,15 @@ export async function installOnce(
   return folder;
 }
 
+/** Runs a program that fills a folder. */
+export async function runInstaller(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<void> {
+  await run(program, args, { cwd, timeout: installMs });
+}
+
 async function programIn(folder: string, pattern: string, found: string): Promise<Binary> {
   for await (const file of glob(path.join(folder, pattern))) {
     if (await isProgram(file)) return { file, found };

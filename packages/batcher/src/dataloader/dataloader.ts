@@ -1,5 +1,5 @@
 import { type Batch, Caller } from '../batch.ts';
-import { endOfTick } from '../clock.ts';
+import { endOfTick, systemClock } from '../clock.ts';
 import { Dispatcher } from '../dispatcher.ts';
 import { ResultShapeError, show } from '../errors.ts';
 import { checkFunction } from '../options.ts';
@@ -45,7 +45,7 @@ export class DataLoader<K, V, C = K> {
       maxWaiting,
       isGrouped: false,
       leaveWhenFull: false,
-      now: () => 0,
+      clock: systemClock,
       wait: (_, ripen) => {
         schedule.call(this, ripen);
         return undefined;

@@ -1,4 +1,4 @@
-import type { CallContext, CallOptions } from '../execution.ts';
+import type { CallContext, CallOptions } from '../work.ts';
 import type { PolicyFetchInit } from './policy-fetch.ts';
 
 const idempotent: ReadonlySet<string> = new Set([

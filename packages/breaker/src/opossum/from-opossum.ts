@@ -7,7 +7,7 @@ import {
   isRefusal,
   withoutStack,
 } from '../errors.ts';
-import type { Guard } from '../guarded.ts';
+import type { Guard, Permit } from '../guard.ts';
 
 /** What is needed of an opossum circuit: one of any version that has these will do. */
 export interface OpossumCircuit {
@@ -34,6 +34,8 @@ export interface OpossumGuardStats {
 export interface OpossumGuard extends Guard {
   readonly kind: 'breaker';
   readonly name: string;
+  /** Calls `fn` through the circuit. Throws as a breaker does. */
+  execute<T>(fn: () => T): Promise<Awaited<T>>;
   stats(): OpossumGuardStats;
 }
 
@@ -65,8 +67,9 @@ const adapted = new WeakMap<OpossumCircuit, OpossumGuard>();
  * Lets a policy use an opossum circuit that is there already, with everything it has learned and
  * goes on learning from its other users. Its refusals become the errors of this package.
  *
+ * The circuit's own timeout counts there, but only the policy's ends an attempt of the policy.
  * opossum knows no outcome that says nothing: what was refused further in, or aborted by the
- * caller, counts as a success there. Its fallback, if it has one, answers for the policy too.
+ * caller, counts as a success there.
  *
  * @throws TypeError for a circuit with `cache` or `coalesce`: it would give one call's result to all
  */
@@ -108,6 +111,17 @@ class CircuitGuard implements OpossumGuard {
       this.#openedAtMs = systemClock.now();
     });
     announce(this);
+  }
+
+  admit(): Promise<Permit> {
+    const admission = Promise.withResolvers<Permit>();
+    const work = Promise.withResolvers<unknown>();
+    const passenger = () => {
+      admission.resolve({ succeeded: work.resolve, failed: work.reject });
+      return work.promise;
+    };
+    this.execute(passenger).catch(admission.reject);
+    return admission.promise;
   }
 
   async execute<T>(fn: () => T): Promise<Awaited<T>> {

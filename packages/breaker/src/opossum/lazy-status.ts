@@ -106,8 +106,8 @@ export class LazyStatus extends Status {
   }
 
   #catchUp(nowMs: number): void {
+    if (this.#beat || nowMs - this.#sinceMs < this.#bucketMs) return;
     const periods = Math.floor((nowMs - this.#sinceMs) / this.#bucketMs);
-    if (this.#beat || periods <= 0) return;
     this.#sinceMs += periods * this.#bucketMs;
     this.#rotate(periods);
   }

@@ -1,26 +1,22 @@
 import type CircuitBreaker from 'opossum';
 import { Alarms } from '../alarms.ts';
 import { type Breaker, createBreaker } from '../breaker.ts';
-import { type FullClock, fullClock, systemClock } from '../clock.ts';
+import { fullClock, systemClock } from '../clock.ts';
 import { Tally } from '../counts.ts';
-import { isRefusal, withoutStack } from '../errors.ts';
 import { Hooks, type StateChange } from '../events.ts';
 import { withRootCause } from '../fallback.ts';
-import type { Verdict } from '../machine.ts';
+import type { Permit } from '../guard.ts';
 import { type BreakerOptions, standard } from '../options.ts';
-import { CallSignal } from './call-signal.ts';
+import { Firing, type Range } from './firing.ts';
+import { Journal } from './journal.ts';
 import { LazyStatus, type StatusProperty } from './lazy-status.ts';
 import { Memory } from './memory.ts';
-import { OpossumError, type OpossumErrorCode } from './opossum-error.ts';
+import { OpossumError, ourError } from './opossum-error.ts';
 import { breakerOptions, type OpossumBreakerOptions } from './options.ts';
 import { Circuit } from './real-circuit.ts';
+import { StillClock } from './still-clock.ts';
 
 export type { OpossumBreakerOptions } from './options.ts';
-
-/** How an action ended, as its circuit sees it. */
-type Ending<TR> =
-  | { readonly ok: true; readonly verdict: Verdict; readonly value: TR }
-  | { readonly ok: false; readonly verdict: Verdict; readonly error: unknown };
 
 /** opossum listens to these itself, so exporters find them in `eventNames()`. */
 const knownEvents = [
@@ -49,17 +45,17 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
 > {
   /** The breaker that decides; for its counts, `isolate`, `export` and `stats`. */
   readonly breaker: Breaker;
-  readonly #clock: FullClock;
+  readonly #clock: StillClock;
   readonly #status: LazyStatus;
-  readonly #timeouts: Alarms | undefined;
-  readonly #hooks: Hooks;
+  readonly #journal: Journal;
   readonly #memory: Memory<TI, TR> | undefined;
+  readonly #range: Range<TI, TR>;
   readonly #warmUntilMs: number;
   readonly #maxRequests: number;
   readonly #health: (() => void)[] = [];
   #fallback: ((...args: unknown[]) => unknown) | undefined;
   /** The call whose action is being called just now. */
-  #calling: CallSignal | undefined;
+  #calling: Firing<TI, TR> | undefined;
 
   /** Whether the error was made by a circuit, ours or opossum's, and not by an action. */
   static override isOurError(error: Error): boolean {
@@ -71,19 +67,35 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     action: ((...args: TI) => Promise<TR>) | TR,
     options: OpossumBreakerOptions<TI> = {},
   ) {
-    const { state, allowWarmUp, clock = systemClock, ...rest } = options;
-    const status = new LazyStatus(options, fullClock(clock));
+    const { state, allowWarmUp, clock: given = systemClock, ...rest } = options;
+    const clock = new StillClock(fullClock(given));
+    const status = new LazyStatus(options, clock);
     // A copy: opossum writes into its options, and what they are shared with would share it.
     super(action, { ...rest, status });
     // opossum counts by listening to itself, and decides there too.
-    this.removeAllListeners();
+    super.removeAllListeners();
     const { timeout, cache, coalesce } = this.options;
-    this.#clock = fullClock(clock);
+    this.#clock = clock;
     this.#status = status;
-    this.#hooks = new Hooks(this.name);
-    this.#timeouts = timeout ? new Alarms(this.#clock, timeout) : undefined;
-    const remembers = cache || coalesce;
-    this.#memory = remembers ? new Memory(this.options, this.#remembered) : undefined;
+    const hooks = new Hooks(this.name);
+    const journal = new Journal(this, status, hooks);
+    this.#journal = journal;
+    const remembered = (property: StatusProperty, event: string) => {
+      status.increment(property);
+      journal.tell(event);
+    };
+    this.#memory = cache || coalesce ? new Memory(this.options, remembered) : undefined;
+    this.#range = {
+      options: this.options,
+      semaphore: this.semaphore,
+      clock,
+      timeouts: timeout ? new Alarms(clock, timeout, (firing) => firing.timedOut()) : undefined,
+      journal,
+      hooks,
+      memory: this.#memory,
+      run: (firing, context, args) => this.#run(firing, context, args),
+      answerFor: (error, args) => this.#answerFor(error, args),
+    };
     const warm = allowWarmUp === true || state?.warmUp === true;
     this.#warmUntilMs = warm ? this.#clock.now() + this.options.rollingCountTimeout : 0;
     this.breaker = createBreaker(this.#breakerOptions(options));
@@ -115,7 +127,15 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   }
 
   override eventNames(): (string | symbol)[] {
-    return [...new Set([...knownEvents, ...super.eventNames()])];
+    const heard = super.eventNames().filter((event) => event !== 'newListener');
+    return [...new Set([...knownEvents, ...heard])];
+  }
+
+  override removeAllListeners(event?: string | symbol): this {
+    if (event === undefined) super.removeAllListeners();
+    else super.removeAllListeners(event);
+    if (event === undefined || event === 'newListener') this.#journal.listen();
+    return this;
   }
 
   /** Asked by an action as it is called: the signal of this very call. Else: the circuit's. */
@@ -131,13 +151,29 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     return this;
   }
 
+  override fire(...args: TI): Promise<TR> {
+    return this.#fire(this.action, args);
+  }
+
   override call(context: unknown, ...args: TI): Promise<TR> {
+    return this.#fire(context, args);
+  }
+
+  #fire(context: unknown, args: TI): Promise<TR> {
     if (this.isShutdown) {
       return Promise.reject(new OpossumError('The circuit has been shutdown.', 'ESHUTDOWN'));
     }
-    this.#status.count('fires', this.#clock.now());
-    this.#tell('fire', args);
-    if (!this.enabled) return this.#run(context, args);
+    this.#journal.count('fires', this.#clock.still());
+    try {
+      this.#journal.tell('fire', args);
+      return this.#call(context, args);
+    } finally {
+      this.#clock.go();
+    }
+  }
+
+  #call(context: unknown, args: TI): Promise<TR> {
+    if (!this.enabled) return this.#run(undefined, context, args);
     if (!this.#memory) return this.#protect(context, args, '');
     const key = this.options.cacheGetKey(...args);
     const known = this.#memory.recall(key);
@@ -167,7 +203,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
         await func.apply(this);
       } catch (error) {
         if (this.isShutdown) return;
-        this.#tell('healthCheckFailed', error);
+        this.#journal.tell('healthCheckFailed', error);
         this.open();
       }
     };
@@ -186,19 +222,21 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     return { state, status: this.stats };
   }
 
-  async #protect(context: unknown, args: TI, key: string): Promise<TR> {
-    let ending: Ending<TR>;
+  #protect(context: unknown, args: TI, key: string): Promise<TR> {
+    let permit: Permit;
     try {
-      ending = await this.breaker.execute(() => this.#attempt(context, args, key));
+      permit = this.breaker.admit();
     } catch (cause) {
-      const error = ourError('Breaker is open', 'EOPENBREAKER', { cause });
-      this.#status.count('rejects', this.#clock.now());
-      this.#tell('reject', error);
-      return this.#answerFor(error, args);
+      return this.#rejected(cause, args);
     }
-    if (ending.ok) return ending.value;
-    if (ending.verdict === 'success') throw ending.error;
-    return this.#answerFor(ending.error, args);
+    return new Firing(this.#range, permit, args, key).start(context);
+  }
+
+  #rejected(cause: unknown, args: TI): Promise<TR> {
+    const error = ourError('Breaker is open', 'EOPENBREAKER', { cause });
+    this.#journal.count('rejects', this.#clock.now());
+    this.#journal.tell('reject', error);
+    return this.#answerFor(error, args);
   }
 
   async #answerFor(error: unknown, args: TI): Promise<TR> {
@@ -206,107 +244,44 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     if (!fallback) throw error;
     try {
       const result = fallback(...args, error);
-      this.#status.count('fallbacks', this.#clock.now());
-      this.#tell('fallback', result, error);
+      this.#journal.count('fallbacks', this.#clock.now());
+      this.#journal.tell('fallback', result, error);
       return (await result) as TR;
     } catch (failure) {
       throw withRootCause(failure, error);
     }
   }
 
-  #attempt(context: unknown, args: TI, key: string): Promise<Ending<TR>> | Ending<TR> {
-    const limited = this.options.capacity < Number.MAX_SAFE_INTEGER;
-    if (limited && !this.semaphore.test()) return this.#locked(key);
-    const startedAtMs = this.#clock.now();
-    const signal = new CallSignal(this.options.abortController);
-    const { promise, resolve } = Promise.withResolvers<Ending<TR>>();
-    let waiting = true;
-    const cancelTimeout = this.#timeouts?.set(() => {
-      waiting = false;
-      resolve(this.#timedOut(args, key, startedAtMs));
-      signal.abort();
-    });
-    const settle = (ending: () => Ending<TR>) => {
-      if (limited) this.semaphore.release();
-      if (!waiting) return;
-      cancelTimeout?.();
-      resolve(ending());
-    };
-    this.#calling = signal;
-    const work = this.#run(context, signal.handedTo(args));
-    this.#calling = undefined;
-    work.then(
-      (value) => settle(() => this.#succeeded(value, key, startedAtMs)),
-      (error) => settle(() => this.#failed(error, args, key, startedAtMs, 'error')),
-    );
-    return promise;
-  }
-
-  #run(context: unknown, args: TI): Promise<TR> {
+  #run(firing: Firing<TI, TR> | undefined, context: unknown, args: TI): Promise<TR> {
+    this.#calling = firing;
     try {
-      return Promise.resolve(this.action.apply(context, args));
+      return Promise.resolve(this.action.apply(context, this.#withOwnSignal(firing, args)));
     } catch (error) {
       return Promise.reject(error);
+    } finally {
+      this.#calling = undefined;
     }
   }
 
-  #succeeded(value: TR, key: string, startedAtMs: number): Ending<TR> {
-    const nowMs = this.#clock.now();
-    this.#status.count('successes', nowMs, nowMs - startedAtMs);
-    this.#tell('success', value, nowMs - startedAtMs);
-    this.#memory?.ended(key, 'success', value);
-    return { ok: true, verdict: 'success', value };
-  }
-
-  #failed(
-    error: unknown,
-    args: TI,
-    key: string,
-    startedAtMs: number,
-    how: 'error' | 'timeout',
-  ): Ending<TR> {
-    const nowMs = this.#clock.now();
-    const tookMs = nowMs - startedAtMs;
-    this.#memory?.ended(key, how);
-    if (isRefusal(error)) return { ok: false, verdict: 'excluded', error };
-    const { errorFilter } = this.options;
-    const filtered = this.#hooks.run('errorFilter', false, () => errorFilter(error, ...args));
-    this.#status.count(filtered ? 'successes' : 'failures', nowMs, tookMs);
-    if (filtered) this.#tell('success', error, tookMs);
-    else this.#tell('failure', error, tookMs, args);
-    return { ok: false, verdict: filtered ? 'success' : 'failure', error };
-  }
-
-  #timedOut(args: TI, key: string, startedAtMs: number): Ending<TR> {
-    const { timeout } = this.options;
-    const error = ourError(`Timed out after ${timeout}ms`, 'ETIMEDOUT');
-    const nowMs = this.#clock.now();
-    this.#status.count('timeouts', nowMs, nowMs - startedAtMs);
-    this.#tell('timeout', error, nowMs - startedAtMs, args);
-    return this.#failed(error, args, key, startedAtMs, 'timeout');
-  }
-
-  /** Never a failure of the dependency: the call did not reach it. */
-  #locked(key: string): Ending<TR> {
-    const error = ourError('Semaphore locked', 'ESEMLOCKED');
-    this.#status.count('semaphoreRejections', this.#clock.now());
-    this.#tell('semaphoreLocked', error, 0);
-    this.#memory?.forget(key);
-    return { ok: false, verdict: 'excluded', error };
+  /** A call that is handed the signal that all share is given its own in its place. */
+  #withOwnSignal(firing: Firing<TI, TR> | undefined, args: TI): TI {
+    const shared = this.options.abortController?.signal;
+    if (!shared || !firing || !args.includes(shared)) return args;
+    return args.map((arg) => (arg === shared ? firing.signal : arg)) as TI;
   }
 
   #changed({ to }: StateChange): void {
     if (to === 'open') {
       this.#status.open();
-      this.#tell('open');
+      this.#journal.tell('open');
       this.#watchForHalfOpen();
       return;
     }
     this.#renewAbortController();
-    if (to === 'half-open') this.#tell('halfOpen', this.options.resetTimeout);
+    if (to === 'half-open') this.#journal.tell('halfOpen', this.options.resetTimeout);
     else {
       this.#status.close();
-      this.#tell('close');
+      this.#journal.tell('close');
     }
   }
 
@@ -345,24 +320,8 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     const { readyToTrip, ...resolved } = breakerOptions(options, this.name);
     return {
       ...resolved,
+      clock: this.#clock,
       readyToTrip: (counts) => !this.warmUp && readyToTrip(counts),
-      classify: (outcome) => (outcome.ok ? (outcome.value as Ending<TR>).verdict : 'failure'),
     };
   }
-
-  readonly #remembered = (property: StatusProperty, event: string): void => {
-    this.#status.increment(property);
-    this.#tell(event);
-  };
-
-  /** A listener that throws is reported, and nobody else hears of it. */
-  #tell(event: string, ...args: unknown[]): void {
-    if (this.listenerCount(event) === 0) return;
-    this.#hooks.run(event, undefined, () => void this.emit(event, ...args));
-  }
-}
-
-/** Expected and frequent, so without a stack. */
-function ourError(message: string, code: OpossumErrorCode, options?: ErrorOptions): OpossumError {
-  return withoutStack(() => new OpossumError(message, code, options));
 }

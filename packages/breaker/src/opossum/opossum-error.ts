@@ -1,3 +1,5 @@
+import { withoutStack } from '../errors.ts';
+
 /** The codes that opossum gives its own errors. */
 export type OpossumErrorCode = 'EOPENBREAKER' | 'ETIMEDOUT' | 'ESEMLOCKED' | 'ESHUTDOWN';
 
@@ -9,4 +11,13 @@ export class OpossumError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** Expected and frequent, so without a stack. */
+export function ourError(
+  message: string,
+  code: OpossumErrorCode,
+  options?: ErrorOptions,
+): OpossumError {
+  return withoutStack(() => new OpossumError(message, code, options));
 }

@@ -13,7 +13,7 @@ export interface FilledOptions<TI extends unknown[]> extends MemoryOptions<TI> {
 }
 
 /** opossum's circuit as it is: its types leave out a part, and take its getters for fields. */
-export interface RealCircuit<TI extends unknown[], TR> extends CircuitBreaker<TI, TR> {
+interface RealCircuit<TI extends unknown[], TR> extends CircuitBreaker<TI, TR> {
   readonly options: FilledOptions<TI>;
   readonly action: (...args: TI) => Promise<TR>;
   readonly semaphore: { test(): boolean; release(): void };

@@ -1,4 +1,4 @@
-import type { Work } from '../execution.ts';
+import type { Work } from '../work.ts';
 import type { ManualClock } from './manual-clock.ts';
 
 /** A call that never settles by itself: only when its signal is aborted, and not even then on request. */

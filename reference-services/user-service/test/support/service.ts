@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 const root = path.resolve(import.meta.dirname, '../..');
+const endWithParent = new URL('./end-with-parent.ts', import.meta.url).href;
 
 export const apiToken = 'a-token-for-tests-only';
 
@@ -44,6 +45,11 @@ export class Service {
     return this.#lines.join('\n');
   }
 
+  /** From now on nobody reads its log. */
+  stopReading(): void {
+    this.#child.stdout?.removeAllListeners('data').pause();
+  }
+
   async call(method: string, pathname: string, options: CallOptions = {}): Promise<Answer> {
     const { json, headers } = options;
     const token = 'token' in options ? options.token : apiToken;
@@ -68,6 +74,12 @@ export class Service {
 
   get(pathname: string, options?: CallOptions): Promise<Answer> {
     return this.call('GET', pathname, options);
+  }
+
+  /** From now on nobody reads what it writes. */
+  hangUp(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
   }
 
   signal(name: NodeJS.Signals): void {
@@ -109,15 +121,12 @@ export async function runService(env: Readonly<Record<string, string>>) {
 
 function spawnService(env: Readonly<Record<string, string>>) {
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, ['--conditions=@shopgpt/source', 'src/main.ts'], {
+  const args = ['--conditions=@shopgpt/source', '--import', endWithParent, 'src/main.ts'];
+  const child = spawn(process.execPath, args, {
     cwd: root,
     env: { PATH, PORT: '0', API_TOKEN: apiToken, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
-  // However the tests end, the process does not outlive them.
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
   const lines: string[] = [];
   onLine(child, (line) => lines.push(line));
   return { child, lines };

@@ -1,0 +1,48 @@
+/** How much one more duration counts in the mean. */
+const WEIGHT = 0.2;
+
+/**
+ * Spreads departures evenly while there are fewer slots than batches want.
+ *
+ * Slots that were taken together become free together. The first batch to leave then takes all that
+ * waited, and the next ones a single item each, as it comes: all slots are taken again, and nearly
+ * everybody waits for a whole service time. Departures that keep a distance of service time / slots
+ * use the slots as fully, and the mean wait is half of that distance.
+ */
+export class Pace {
+  readonly #slots: number;
+  #serviceMs = 0;
+  #lastLeftAtMs = Number.NEGATIVE_INFINITY;
+  #isCrowded = false;
+  /** When a batch last left that had wanted for a slot. */
+  #crowdedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(slots: number) {
+    this.#slots = slots;
+  }
+
+  /** A batch left. */
+  left(nowMs: number): void {
+    this.#lastLeftAtMs = nowMs;
+    if (this.#isCrowded) this.#crowdedAtMs = nowMs;
+    this.#isCrowded = false;
+  }
+
+  /** A batch that left at `leftAtMs` is settled. */
+  arrived(leftAtMs: number, nowMs: number): void {
+    const durationMs = nowMs - leftAtMs;
+    const weight = this.#serviceMs === 0 ? 1 : WEIGHT;
+    this.#serviceMs += weight * (durationMs - this.#serviceMs);
+  }
+
+  /** A batch wants to leave, and no slot is free. */
+  crowded(): void {
+    this.#isCrowded = true;
+  }
+
+  /** How long a batch that is not full should still grow though a slot is free; 0 unless it was crowded lately. */
+  waitMs(nowMs: number): number {
+    if (this.#slots === 1 || nowMs - this.#crowdedAtMs >= this.#serviceMs) return 0;
+    return Math.max(0, this.#lastLeftAtMs + this.#serviceMs / this.#slots - nowMs);
+  }
+}

@@ -1,0 +1,90 @@
+import type { Ticker } from './clock.ts';
+import type { Codec } from './codec.ts';
+import type { Life } from './entry.ts';
+import { type Envelope, seal, unseal } from './envelope.ts';
+import type { Stamper } from './stamper.ts';
+import type { Generation } from './tags.ts';
+
+/** A value that L2 had. */
+export interface Found<V> {
+  /** Undefined when L2 knows that there is none. */
+  readonly value: V | undefined;
+  readonly life: Life;
+  /** The tags of the value, which are not over. */
+  readonly tags: readonly Generation[];
+}
+
+/** Undefined when there is no value. */
+export type Payload = Uint8Array | undefined;
+
+/** What is written for a key. */
+export interface Writing {
+  readonly payload: Payload;
+  readonly ttlMs: number;
+  readonly tookMs: number;
+}
+
+/** A value from another host's clock may seem to be from the future by this much. */
+const CLOCK_SKEW_MS = 10_000;
+
+/** Puts values into envelopes, and takes out those that are ours and not invalidated. */
+export class Sealer<V> {
+  /** Bytes under our keys that were not ours, or not readable. */
+  foreign = 0;
+  readonly #codec: Codec;
+  readonly #stamper: Stamper;
+  readonly #ticker: Ticker;
+
+  constructor(codec: Codec, stamper: Stamper, ticker: Ticker) {
+    this.#codec = codec;
+    this.#stamper = stamper;
+    this.#ticker = ticker;
+  }
+
+  /** @throws NotCacheableError from the codec */
+  encode(value: V | undefined, name: string): Payload {
+    return value === undefined ? undefined : this.#codec.encode(value, name);
+  }
+
+  seal({ payload, ttlMs, tookMs }: Writing, stamps: readonly Generation[]): Uint8Array {
+    return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs: tookMs, stamps, payload });
+  }
+
+  /**
+   * @param name the key in L2
+   * @param everything the generation of the tag that every entry has
+   */
+  open(
+    bytes: Uint8Array,
+    name: string,
+    everything: Generation | undefined,
+  ): Found<V> | undefined | Promise<Found<V> | undefined> {
+    const envelope = unseal(bytes);
+    const ageMs = envelope ? this.#ticker.wall() - envelope.createdAt : 0;
+    if (!envelope || ageMs < -CLOCK_SKEW_MS) {
+      this.foreign += 1;
+      return undefined;
+    }
+    const tags = everything && this.#stamper.match(envelope.stamps, everything);
+    const createdAt = this.#ticker.read() - Math.max(0, ageMs);
+    const decode = (current: readonly Generation[] | undefined) =>
+      current && this.#decode(envelope, name, createdAt, current);
+    // Only a value with tags of its own may have to wait for their ids.
+    return tags instanceof Promise ? tags.then(decode) : decode(tags);
+  }
+
+  #decode(
+    { payload, ttlMs }: Envelope,
+    name: string,
+    createdAt: number,
+    tags: readonly Generation[],
+  ): Found<V> | undefined {
+    try {
+      const value = payload && (this.#codec.decode(payload, name) as V);
+      return { value, life: { createdAt, expiresAt: createdAt + ttlMs }, tags };
+    } catch {
+      this.foreign += 1;
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,290 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Cache } from './cache.ts';
+import { createCache } from './layered-cache.ts';
+import { memoryTier } from './memory-tier.ts';
+import type { CacheOptions } from './options.ts';
+import { EVERYTHING, Tags } from './tags.ts';
+import { faultyTier, manualClock } from './testing/index.ts';
+
+const caches: AsyncDisposable[] = [];
+const clock = manualClock();
+const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
+const tagged = { tags: ['catalog'] };
+
+function slowLoad() {
+  const row = Promise.withResolvers<string>();
+  const load = vi.fn(() => row.promise);
+  const started = () => vi.waitFor(() => expect(load).toHaveBeenCalled());
+  return { ...row, load, started };
+}
+
+afterEach(async () => {
+  clock.advance(1000);
+  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
+});
+
+describe.each(['with a bus', 'without a bus'])('processes that share L2, %s', (how) => {
+  let tier = faultyTier(memoryTier());
+  let open: (options?: Partial<CacheOptions>) => Cache<string>;
+  /** Makes a process forget what it has in L1 only because nobody tells it of changes. */
+  const forget = () => clock.advance(how === 'with a bus' ? 0 : 100);
+
+  beforeEach(() => {
+    const { bus, ...busless } = memoryTier({ timeoutMs: 1000 });
+    tier = faultyTier(how === 'with a bus' && bus ? { ...busless, bus } : busless);
+    open = (options = {}) => {
+      const cache = createCache<string>({
+        name: 'tags',
+        ttlMs: 60_000,
+        staleIfErrorMs: 60_000,
+        clock,
+        l1: { ttlMs: 100 },
+        l2: tier,
+        ...options,
+      });
+      caches.push(cache);
+      return cache;
+    };
+  });
+
+  test('a tag invalidates its values everywhere, also for failing loaders, and no others', async () => {
+    const [here, there] = [open(), open()];
+    await here.set('a', 'old', tagged);
+    await here.getOrSet('b', () => 'old', { tags: ['other', 'catalog'] });
+    await here.set('c', 'kept', { tags: ['other'] });
+    await here.set('d', 'kept');
+    const keys = ['a', 'b', 'c', 'd'];
+    for (const key of keys) await there.get(key);
+    expect(await here.invalidateTags('catalog')).toEqual({ acknowledged: true });
+    forget();
+    for (const cache of [here, there]) {
+      expect(Object.fromEntries(await cache.getMany(keys))).toEqual({ c: 'kept', d: 'kept' });
+      await expect(cache.getOrSet('a', broken)).rejects.toThrow('database is away');
+      expect(cache.entry('b')).toBeUndefined();
+    }
+    expect(await there.getOrSet('a', () => 'new', tagged)).toBe('new');
+    expect(await open().get('a')).toBe('new');
+  });
+
+  test('clear invalidates everything everywhere', async () => {
+    const [here, there] = [open(), open()];
+    await here.set('a', 'old');
+    await here.set('b', 'old', tagged);
+    await there.getMany(['a', 'b']);
+    expect(await here.clear()).toEqual({ acknowledged: true });
+    forget();
+    for (const cache of [here, there, open()]) {
+      expect((await cache.getMany(['a', 'b'])).size).toBe(0);
+      expect(cache.entry('a')).toBeUndefined();
+    }
+    await there.set('a', 'new');
+    expect(await open().get('a')).toBe('new');
+  });
+
+  test.each([
+    ['its tag is invalidated', (cache: Cache<string>) => cache.invalidateTags('catalog')],
+    ['everything is cleared', (cache: Cache<string>) => cache.clear()],
+  ])('what is loaded while %s, here or there, comes back nowhere', async (_what, invalidate) => {
+    for (const who of ['here', 'there']) {
+      const [here, there] = [open(), open()];
+      const row = slowLoad();
+      const old = here.getOrSet(who, row.load, tagged);
+      await row.started();
+      await invalidate(who === 'here' ? here : there);
+      row.resolve('old');
+      expect(await old).toBe('old');
+      forget();
+      for (const cache of [here, there, open()]) expect(await cache.get(who)).toBeUndefined();
+    }
+  });
+
+  test('a tag that L2 has lost makes misses and never brings an old value back', async () => {
+    const here = open();
+    await here.set('old', 'old', tagged);
+    await here.invalidateTags('catalog');
+    await here.set('new', 'new', tagged);
+    await tier.delete(['tags:v1:#{catalog}']);
+    const there = open();
+    expect((await there.getMany(['old', 'new'])).size).toBe(0);
+    expect(await there.getOrSet('new', () => 'newer', tagged)).toBe('newer');
+    expect(await open().get('new')).toBe('newer');
+    expect(await open().get('old')).toBeUndefined();
+  });
+
+  test('an invalidation waits for L2, which is not believed about the tag meanwhile', async () => {
+    const [here, there] = [open(), open()];
+    await here.set('a', 'old', tagged);
+    await there.get('a');
+    tier.fail('write', 'publish');
+    expect(await here.invalidateTags('catalog')).toEqual({ acknowledged: false });
+    expect(here.stats().l2.waitingDeletes).toBe(1);
+    expect(await here.get('a')).toBeUndefined();
+    expect(await here.getOrSet('a', () => 'new', tagged)).toBe('new');
+    expect(await there.get('a')).toBe('old');
+    tier.heal();
+    await vi.waitFor(() => expect(here.stats().l2.waitingDeletes).toBe(0));
+    forget();
+    expect(await there.get('a')).toBeUndefined();
+  });
+
+  test('a loader names tags that it finds out; one that is new to the process costs the value its place once', async () => {
+    const cache = open();
+    const load = vi.fn(({ setTags }: { setTags(tags: string[]): void }) => {
+      setTags(['store:7']);
+      return 'value';
+    });
+    expect(await cache.getOrSet('a', load)).toBe('value');
+    expect(cache.peek('a')).toBeUndefined();
+    expect(await cache.getOrSet('a', load)).toBe('value');
+    expect(cache.entry('a')?.tags).toEqual(['store:7']);
+    expect(await open().get('a')).toBe('value');
+    await open().invalidateTags('store:7');
+    forget();
+    expect(await cache.get('a')).toBeUndefined();
+  });
+
+  test('what a loader named a tag for is not stored when the tag was invalidated meanwhile', async () => {
+    const [here, there] = [open(), open()];
+    await here.set('other', 'value', tagged);
+    const row = slowLoad();
+    const old = here.getOrSet('a', async ({ setTags }) => {
+      const value = await row.load();
+      setTags(['catalog']);
+      return value;
+    });
+    await row.started();
+    await there.invalidateTags('catalog');
+    row.resolve('old');
+    expect(await old).toBe('old');
+    for (const cache of [here, there, open()]) expect(await cache.get('a')).toBeUndefined();
+  });
+
+  test('a set that waits for the ids of its tags does not overtake a later set or delete', async () => {
+    const cache = open();
+    const first = cache.set('a', 'first', { tags: ['new to all'] });
+    const second = cache.set('a', 'second');
+    await Promise.all([first, second]);
+    expect(await open().get('a')).toBe('second');
+    const third = cache.set('a', 'third', { tags: ['another new one'] });
+    await Promise.all([third, cache.delete('a')]);
+    expect(await open().get('a')).toBeUndefined();
+  });
+
+  test('values that L2 keeps are used with their tags while the loader fails', async () => {
+    await open().set('a', 'old', tagged);
+    clock.advance(70_000);
+    const there = open();
+    expect(await there.getOrSet('a', broken)).toBe('old');
+    await open().invalidateTags('catalog');
+    forget();
+    await expect(there.getOrSet('a', broken)).rejects.toThrow('database is away');
+  });
+});
+
+test('ids of tags are asked for again after messages may have been missed', async () => {
+  const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
+  const open = () => {
+    const cache = createCache<string>({ name: 'missed', ttlMs: 60_000, l2: tier });
+    caches.push(cache);
+    return cache;
+  };
+  const [here, there] = [open(), open()];
+  await here.set('a', 'old', tagged);
+  await there.get('a');
+  tier.cutBus();
+  await here.invalidateTags('catalog');
+  expect(await there.get('a')).toBeUndefined();
+  await here.set('a', 'older', tagged);
+  expect(await there.get('a')).toBe('older');
+  await here.invalidateTags('catalog');
+  tier.heal();
+  expect(await there.get('a')).toBeUndefined();
+});
+
+test('tags and clear work without L2, also for tags that a loader names', async () => {
+  const cache = createCache<string>({ name: 'alone', ttlMs: 60_000 });
+  caches.push(cache);
+  await cache.getOrSet('a', ({ setTags }) => {
+    setTags(['late']);
+    return 'value';
+  });
+  await cache.set('b', 'value', { tags: ['early'] });
+  await cache.set('c', 'value');
+  expect(cache.entry('a')?.tags).toEqual(['late']);
+  await cache.invalidateTags('late');
+  expect([cache.peek('a'), cache.peek('b')]).toEqual([undefined, 'value']);
+  await cache.invalidateTags('early', 'unknown');
+  expect([cache.peek('b'), cache.peek('c')]).toEqual([undefined, 'value']);
+  await cache.clear();
+  expect(cache.peek('c')).toBeUndefined();
+  const row = slowLoad();
+  const old = cache.getOrSet('d', async ({ setTags }) => {
+    const value = await row.load();
+    setTags(['never seen']);
+    return value;
+  });
+  await row.started();
+  await cache.invalidateTags('never seen');
+  row.resolve('old');
+  await old;
+  expect(cache.peek('d')).toBeUndefined();
+});
+
+test('a tag must be a text with something in it', async () => {
+  const cache = createCache<string>({ name: 'bad', ttlMs: 60_000 });
+  caches.push(cache);
+  const message = 'a tag must be a string and not empty, got ""';
+  await expect(cache.invalidateTags('')).rejects.toThrow(message);
+  await expect(cache.set('a', 'value', { tags: [''] })).rejects.toThrow(message);
+  await expect(cache.getOrSet('a', () => 'value', { tags: [''] })).rejects.toThrow(message);
+  await expect(cache.getMany(['a'], () => new Map(), { tags: [''] })).rejects.toThrow(message);
+  const load = ({ setTags }: { setTags(tags: string[]): void }) => {
+    setTags([1 as never]);
+    return 'value';
+  };
+  await expect(cache.getOrSet('a', load)).rejects.toThrow(
+    'a tag must be a string and not empty, got 1',
+  );
+  expect(cache.peek('a')).toBeUndefined();
+});
+
+describe('what a process knows about tags', () => {
+  test('keeps a generation as long as its id is the same, and ends it with another one', () => {
+    const tags = new Tags(() => undefined);
+    const first = tags.learn('a', 'id1', 0);
+    expect(tags.learn('a', 'id1', 0)).toBe(first);
+    const second = tags.learn('a', 'id2', 0);
+    expect([first.isOver, second.isOver]).toEqual([true, false]);
+  });
+
+  test('does not rely on what it learned before changes may have been missed', () => {
+    const tags = new Tags(() => undefined);
+    const generation = tags.learn('a', 'id', tags.epoch);
+    const before = tags.epoch;
+    tags.distrust();
+    expect(tags.checked('a')).toBeUndefined();
+    tags.learn('a', 'id', before);
+    expect(tags.checked('a')).toBeUndefined();
+    tags.learn('a', 'id', tags.epoch);
+    expect(tags.checked('a')).toBe(generation);
+  });
+
+  test('ends what it has no room for: nobody could end it later', () => {
+    const tags = new Tags(() => undefined);
+    const oldest = tags.learn('oldest', 'id', 0);
+    for (let i = 0; i < 100_000; i += 1) tags.learn(`${i}`, 'id', 0);
+    expect(oldest.isOver).toBe(true);
+    expect(tags.last('oldest')).toBeUndefined();
+    expect(tags.last('0')?.isOver).toBe(false);
+  });
+
+  test('says when everything has ended, not when it is first heard of', () => {
+    const cleared = vi.fn();
+    const tags = new Tags(cleared);
+    tags.learn(EVERYTHING, 'id1', 0);
+    expect(cleared).not.toHaveBeenCalled();
+    tags.learn(EVERYTHING, 'id2', 0);
+    tags.end(EVERYTHING);
+    expect(cleared).toHaveBeenCalledTimes(2);
+  });
+});
