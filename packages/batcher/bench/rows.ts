@@ -2,7 +2,7 @@
 // compiler, no other one feels.
 import type { Loader, Sink } from '@shopgpt/peers/batcher';
 import { Backend } from './backend.ts';
-import { BARE, create } from './contestants.ts';
+import { create } from './contestants.ts';
 import { cpuUs, liveHeap, median, quantile, sleep } from './measure.ts';
 
 const instant: Sink = async (keys) => keys;
@@ -15,30 +15,18 @@ async function wave(loader: Loader, from: number, size: number): Promise<void> {
   await Promise.all(loads);
 }
 
-/** Processor time per load, as a multiple of the bare loader's in the round beside it. */
+/** Nanoseconds of processor time per load, in waves of a thousand. */
 export async function cpu(name: string): Promise<number> {
-  const loaders = [create(BARE, instant, 1_000), create(name, instant, 1_000)];
-  const waves = name.includes('timer') || name.includes('batshit') ? 60 : 300;
-  let key = 0;
-  const round = async (loader: Loader) => {
+  const loader = create(name, instant, 1_000);
+  const waves = 200;
+  const figures: number[] = [];
+  for (let round = 0; round < 14; round += 1) {
     const before = cpuUs();
-    for (let i = 0; i < waves; i += 1) {
-      await wave(loader, key, 1_000);
-      key += 1_000;
-    }
-    return cpuUs() - before;
-  };
-  const ratios: number[] = [];
-  for (let i = 0; i < 16; i += 1) {
-    const figures = new Map<Loader, number>();
-    for (const loader of i % 2 ? loaders : loaders.toReversed()) {
-      figures.set(loader, await round(loader));
-    }
-    const [bare = Number.NaN, theirs = Number.NaN] = loaders.map((loader) => figures.get(loader));
-    if (i >= 5) ratios.push(theirs / bare);
+    for (let i = 0; i < waves; i += 1) await wave(loader, (round * waves + i) * 1_000, 1_000);
+    figures.push((cpuUs() - before) / waves);
   }
-  for (const loader of loaders) loader.stop?.();
-  return median(ratios);
+  loader.stop?.();
+  return median(figures.slice(4));
 }
 
 /** Milliseconds that one load alone takes on top of an instant backend, p50. */

@@ -34,10 +34,15 @@ describe('the pace', () => {
     expect(crowdedAt(100, 1).waitMs(100)).toBe(0);
   });
 
-  test('follows the mean of the service times, the last ones most', () => {
+  test('follows what is quicker at once, and what is slower step by step', () => {
     const pace = crowdedAt(100);
-    pace.arrived(100, 148);
-    expect(pace.waitMs(100)).toBe(4);
+    pace.arrived(0, 4);
+    expect(pace.waitMs(100)).toBe(1);
+    pace.arrived(0, 1_000);
+    expect(pace.waitMs(100)).toBeCloseTo(1.1);
+    pace.arrived(0, 0);
+    for (let i = 0; i < 100; i += 1) pace.arrived(0, 8);
+    expect(pace.waitMs(100)).toBe(2);
   });
 });
 

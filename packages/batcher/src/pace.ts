@@ -1,5 +1,5 @@
-/** How much one more duration counts in the mean. */
-const WEIGHT = 0.2;
+/** How much longer a service time may be than the one before, to be followed at once. */
+const GROWTH = 1.1;
 
 /**
  * Spreads departures evenly while there are fewer slots than batches want.
@@ -11,7 +11,8 @@ const WEIGHT = 0.2;
  */
 export class Pace {
   readonly #slots: number;
-  #serviceMs = 0;
+  /** The shortest of late: a stall of this process must not look like a slow backend. */
+  #serviceMs = Number.MAX_VALUE;
   #lastLeftAtMs = Number.NEGATIVE_INFINITY;
   #isCrowded = false;
   /** When a batch last left that had wanted for a slot. */
@@ -30,9 +31,9 @@ export class Pace {
 
   /** A batch that left at `leftAtMs` is settled. */
   arrived(leftAtMs: number, nowMs: number): void {
-    const durationMs = nowMs - leftAtMs;
-    const weight = this.#serviceMs === 0 ? 1 : WEIGHT;
-    this.#serviceMs += weight * (durationMs - this.#serviceMs);
+    // Not 0, from which nothing could grow.
+    const longestMs = Math.max(this.#serviceMs, 0.1) * GROWTH;
+    this.#serviceMs = Math.min(nowMs - leftAtMs, longestMs);
   }
 
   /** A batch wants to leave, and no slot is free. */

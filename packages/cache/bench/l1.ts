@@ -4,7 +4,7 @@ import { open } from './contestants.ts';
 import { keyOf, medianRatio, record, time } from './measure.ts';
 
 const CALLS = 100_000;
-const ROUNDS = 21;
+const ROUNDS = 15;
 
 type Use = (value: unknown) => void;
 

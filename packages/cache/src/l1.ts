@@ -62,25 +62,14 @@ export class L1<V> {
       entry === undefined ||
       entry.freshUntil <= this.#ticker.nowMs ||
       entry.epoch !== this.#epoch ||
-      entry.tags !== undefined
+      (entry.tags !== undefined && isOver(entry.tags))
     ) {
-      return this.#second(entry);
+      this.misses += 1;
+      return undefined;
     }
     this.hits += 1;
     if ((this.hits & READ_MASK) === 0) this.#ticker.read();
     return entry;
-  }
-
-  /** What the hit path has no room for: tags, and counting misses. */
-  #second(entry: Kept<V> | undefined): Kept<V> | undefined {
-    const isHit =
-      entry?.tags !== undefined &&
-      entry.freshUntil > this.#ticker.nowMs &&
-      entry.epoch === this.#epoch &&
-      !isOver(entry.tags);
-    if (isHit) this.hits += 1;
-    else this.misses += 1;
-    return isHit ? entry : undefined;
   }
 
   /** The entry, however old but not invalidated, and without counting as a use. */

@@ -114,7 +114,7 @@ test('a lease outlives a process that died by its time, then another one loads',
 });
 
 test('who has waited for as long as a lease lasts loads for itself and writes nothing to L2', async () => {
-  const [here, there] = [open({ lease: { ms: 30 } }), open({ lease: { ms: 30 } })];
+  const [here, there] = [open({ lease: { ms: 500 } }), open({ lease: { ms: 500 } })];
   const row = slowLoad();
   const long = here.getOrSet('a', row.load);
   await row.started();

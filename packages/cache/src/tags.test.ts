@@ -93,6 +93,7 @@ describe.each(['with a bus', 'without a bus'])('processes that share L2, %s', (h
       await invalidate(who === 'here' ? here : there);
       row.resolve('old');
       expect(await old).toBe('old');
+      if (who === 'here') expect(here.stats().fencedWrites).toBe(1);
       forget();
       for (const cache of [here, there, open()]) expect(await cache.get(who)).toBeUndefined();
     }
@@ -121,6 +122,10 @@ describe.each(['with a bus', 'without a bus'])('processes that share L2, %s', (h
     expect(await here.get('a')).toBeUndefined();
     expect(await here.getOrSet('a', () => 'new', tagged)).toBe('new');
     expect(await there.get('a')).toBe('old');
+    // What was loaded without the id of its tag could not be written: its lease was given back.
+    expect(await here.getOrSet('b', () => 'new', tagged)).toBe('new');
+    expect(await there.getOrSet('b', () => 'there')).toBe('there');
+    expect(there.stats().l2.leaseWaits).toBe(0);
     tier.heal();
     await vi.waitFor(() => expect(here.stats().l2.waitingDeletes).toBe(0));
     forget();
@@ -178,6 +183,64 @@ describe.each(['with a bus', 'without a bus'])('processes that share L2, %s', (h
     await open().invalidateTags('catalog');
     forget();
     await expect(there.getOrSet('a', broken)).rejects.toThrow('database is away');
+  });
+});
+
+describe('the id of a tag that is being read while the tag is invalidated', () => {
+  const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
+  const { read } = tier;
+  let run = 0;
+  const open = () => {
+    const cache = createCache<string>({ name: `race-${run}`, ttlMs: 60_000, l2: tier });
+    caches.push(cache);
+    return cache;
+  };
+
+  afterEach(() => {
+    run += 1;
+    tier.read = read;
+    tier.heal();
+  });
+
+  /** The answer about the tag is held back, with what was true when it was asked for. */
+  function holdTag() {
+    const gate = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    tier.read = async (keys) => {
+      const found = await read(keys);
+      if (!keys.some((key) => key.includes('#{catalog}'))) return found;
+      asked.resolve();
+      await gate.promise;
+      return found;
+    };
+    return { asked: asked.promise, letGo: () => gate.resolve() };
+  }
+
+  test('is not believed when another process has said more meanwhile', async () => {
+    const here = open();
+    await here.set('a', 'old', tagged);
+    const there = open();
+    const { asked, letGo } = holdTag();
+    const reading = there.get('a');
+    await asked;
+    await here.invalidateTags('catalog');
+    letGo();
+    await reading;
+    expect(await there.get('a')).toBeUndefined();
+    expect(there.peek('a')).toBeUndefined();
+  });
+
+  test('is not believed while an invalidation of this process waits for L2', async () => {
+    await open().set('a', 'old', tagged);
+    const cache = open();
+    const { asked, letGo } = holdTag();
+    const reading = cache.get('a');
+    await asked;
+    tier.fail('write', 'publish');
+    expect(await cache.invalidateTags('catalog')).toEqual({ acknowledged: false });
+    letGo();
+    expect(await reading).toBeUndefined();
+    expect(cache.peek('a')).toBeUndefined();
   });
 });
 

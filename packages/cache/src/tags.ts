@@ -26,7 +26,8 @@ export function newId(): string {
 }
 
 export function isOver(tags: readonly Generation[]): boolean {
-  for (const tag of tags) if (tag.isOver) return true;
+  // On the path of every hit with tags: an index is cheaper than an iterator.
+  for (let i = 0; i < tags.length; i += 1) if (tags[i]?.isOver) return true;
   return false;
 }
 

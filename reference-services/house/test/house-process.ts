@@ -96,6 +96,13 @@ export class HouseProcess {
     return this.end();
   }
 
+  /** As a terminal that is closed does: nobody reads any more, and the whole process group is told. */
+  hangUp(): void {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+    process.kill(-this.pid, 'SIGHUP');
+  }
+
   kill(signal: NodeJS.Signals): Promise<End> {
     this.#child.kill(signal);
     return this.end();

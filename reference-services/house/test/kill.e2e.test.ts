@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { HouseProcess, ownPlace } from './house-process.ts';
@@ -83,6 +84,16 @@ test('Ctrl-C ends a house whose database is switched off', async () => {
   expect(how).toBe(0);
   expect(tookMs).toBeLessThan(5000);
   expect(processesOf(folder)).toEqual([]);
+});
+
+test('a closed terminal ends everything within 5 s, and the next start finds all in order', async () => {
+  const { folder, env } = await ownPlace();
+  const left = await new HouseProcess({ env }).ready();
+  left.hangUp();
+  await vi.waitUntil(() => processesOf(folder).length === 0, { timeout: 5000 });
+  expect(existsSync(path.join(folder, 'data/postgres/postmaster.pid'))).toBe(false);
+  const next = await new HouseProcess({ env }).ready();
+  expect((await next.ctrlC()).how).toBe(0);
 });
 
 /** The process of this house whose command has this in it. */

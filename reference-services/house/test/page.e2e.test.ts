@@ -89,6 +89,8 @@ test('with the database away a cached user is still answered, and said to be old
   await example(4).click();
   await shows(tier(), 'Nobody');
   await shows(answer(), /the cache does not know this user.*503.*Retry-After/s);
+  await shows(page.locator('#history tbody tr').first(), /^Chen Xu.*Nobody/s);
+  await untilAsked(example(4), 'open', counter('state'));
 
   await databaseSwitch().click();
   await shows(page.locator('#database'), 'PostgreSQL is running.');
@@ -141,12 +143,12 @@ test('the page says when the house is gone', async () => {
   await shows(page.locator('#service'), 'The control room does not answer.');
 });
 
-/** Asks again until the answer comes from there: a cached entry has to become too old, a breaker to close. */
-async function untilAsked(button: Locator, from: string): Promise<void> {
+/** Asks again until it shows: a cached entry has to become too old, a breaker to open or to close. */
+async function untilAsked(button: Locator, shown: string, where = tier()): Promise<void> {
   await vi.waitUntil(
     async () => {
       await button.click();
-      return (await tier().textContent()) === from;
+      return (await where.textContent()) === shown;
     },
     { timeout: 20_000, interval: 500 },
   );

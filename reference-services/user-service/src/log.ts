@@ -4,29 +4,30 @@ import { within } from './deadline.ts';
 
 export interface Log {
   readonly log: Logger;
-  /** Resolves once every line is written, at the latest after `ms`; lines that come later are dropped. */
-  end(ms: number): Promise<void>;
+  /** Lets what was logged get out, for half a second at most; what is logged afterwards is dropped. */
+  end(): Promise<void>;
 }
 
-/** What waits for a slow reader; further lines are dropped. */
-const maxWaitingBytes = 1024 * 1024;
+/** How much may wait for a slow reader, in characters; what comes on top is dropped. */
+const maxWaiting = 1_000_000;
+const endWithinMs = 500;
 
-/** JSON lines on stdout. Whatever becomes of their reader, the service goes on, and ends when it is told to. */
+/** JSON lines on stdout. A reader that is slow, stalled or gone costs lines, never the service. */
 export function createLog(level: string): Log {
   // To ask Node for the descriptor makes it non-blocking: no thread may hang in a write when the process ends.
   const dest = process.stdout.fd;
-  const output = pino.destination({ dest, sync: false, maxLength: maxWaitingBytes });
-  output.on('error', () => undefined); // of a full disk, say; the next line tries again
-  // At the exit pino writes what is left, and tries for ever when that fails: it must find nothing left.
-  process.prependListener('exit', () => output.destroy());
+  const output = pino.destination({ dest, sync: false, maxLength: maxWaiting });
+  output.on('error', () => undefined); // of a full disk, say: the next line tries again
+  // pino's own, called at the exit, would try for ever when nobody reads.
+  output.flushSync = () => undefined;
   const log = pino({ level, base: { service: 'user-service' } }, output);
   return {
     log,
-    end: async (ms) => {
+    end: async () => {
       log.level = 'silent';
       const closed = once(output, 'close');
       output.end();
-      await within(closed, ms).catch(() => undefined);
+      await within(closed, endWithinMs).catch(() => undefined);
     },
   };
 }

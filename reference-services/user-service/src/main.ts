@@ -34,8 +34,6 @@ function readOrGiveUp(): Config {
 const config = readOrGiveUp();
 const { log, end: endLog } = createLog(config.logLevel);
 const stopping = new AbortController();
-/** What is logged last may take so long to be written. */
-const logTimeoutMs = 500;
 
 // A request's time: what the database may take, and L2 before and after it.
 const databaseTimeoutMs = Math.floor(config.deadlineMs * 0.8);
@@ -114,7 +112,7 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   redis?.disconnect();
   subscriber?.disconnect();
   log.info('stopped');
-  await endLog(logTimeoutMs);
+  await endLog();
   process.exit(0);
 }
 
@@ -122,6 +120,6 @@ process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 start().catch(async (error) => {
   if (stopping.signal.aborted) return;
-  await endLog(logTimeoutMs);
+  await endLog();
   giveUp(error);
 });

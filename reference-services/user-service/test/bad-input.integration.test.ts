@@ -52,6 +52,17 @@ function rawPost(headers: readonly string[]) {
 }
 
 describe('a body', () => {
+  test('that waits for leave gets it when it is wanted, and its refusal at once when it is not', async () => {
+    const waits = ['expect: 100-continue', 'connection: close'];
+    const tooLarge = rawPost([...waits, 'content-length: 1000000']);
+    expect(await tooLarge.answer).toMatch(/^HTTP\/1.1 413 /);
+    const json = JSON.stringify({ name: 'Patient', email: 'patient@example.com' });
+    const wanted = rawPost([...waits, `content-length: ${json.length}`]);
+    wanted.socket.once('data', () => wanted.socket.write(json));
+    expect(await wanted.answer).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 201 /);
+    await sql(running().databaseUrl, `DELETE FROM users WHERE name = 'Patient'`);
+  });
+
   test('that is malformed JSON is refused without being quoted', async () => {
     const answer = await post({ json: '{"email": "a@b.example", "password": "geheim", }' });
     expectProblem(answer, 400, 'malformed-json');
@@ -257,12 +268,21 @@ describe('a path or query', () => {
   });
 });
 
-test('what is not HTTP is answered with a problem and an end', async () => {
+test.each([
+  ['is not HTTP', 'hello', 400, 'bad-request'],
+  ['does not say its host', 'GET /users HTTP/1.1', 400, 'bad-request'],
+  [
+    'expects the unknown',
+    'GET /users HTTP/1.1\r\nhost: x\r\nexpect: a miracle\r\nconnection: close',
+    417,
+    'expectation-failed',
+  ],
+])('what %s is answered with a problem and an end', async (_, head, status, kind) => {
   const socket = connect(Number(new URL(running().service.url).port), '127.0.0.1');
-  socket.write('hello\r\n\r\n');
+  socket.write(`${head}\r\n\r\n`);
   const answer = (await socket.toArray()).join('');
-  expect(answer).toMatch(/^HTTP\/1.1 400 /);
-  expect(answer).toContain('urn:shopgpt:problem:bad-request');
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(answer).toContain(`urn:shopgpt:problem:${kind}`);
 });
 
 test('after all of this the service still does its work, and no log line has the token', async () => {

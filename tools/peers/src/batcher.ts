@@ -11,22 +11,30 @@ export interface Loader {
   stop?(): void;
 }
 
+interface BareBatch {
+  readonly keys: number[];
+  readonly resolves: ((value: number) => void)[];
+}
+
 /** The cheapest that a batch of promises can be: a promise and two array pushes per key, one call per tick. */
 export function bareLoader(sink: Sink): Loader {
-  let keys: number[] = [];
-  let resolves: ((value: number) => void)[] = [];
-  const flush = async () => {
-    const [sent, answers] = [keys, resolves];
-    keys = [];
-    resolves = [];
-    const values = await sink(sent);
-    for (let i = 0; i < answers.length; i += 1) answers[i]?.(values[i] ?? Number.NaN);
+  let open: BareBatch | undefined;
+  const flush = async ({ keys, resolves }: BareBatch) => {
+    open = undefined;
+    const values = await sink(keys);
+    for (let i = 0; i < resolves.length; i += 1) resolves[i]?.(values[i] ?? Number.NaN);
+  };
+  const begin = () => {
+    const batch: BareBatch = { keys: [], resolves: [] };
+    Promise.resolve().then(() => process.nextTick(flush, batch));
+    return batch;
   };
   return {
     load(key) {
-      if (keys.length === 0) Promise.resolve().then(() => process.nextTick(flush));
-      keys.push(key);
-      return new Promise((resolve) => resolves.push(resolve));
+      open ??= begin();
+      const batch = open;
+      batch.keys.push(key);
+      return new Promise((resolve) => batch.resolves.push(resolve));
     },
   };
 }

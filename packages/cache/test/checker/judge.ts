@@ -9,7 +9,7 @@ export interface Bounds {
 }
 
 /** A read that was given what the page says nobody is given any more. */
-export interface Violation {
+interface Violation {
   readonly read: Read;
   readonly write: Write;
   /** How long before the read the write should have been seen by its process. */

@@ -19,6 +19,8 @@ export function jsonBody(...mediaTypes: readonly string[]): RequestHandler {
     if (type === null || length === '0') return next(); // no body at all, which the schema will say
     if (Number(length ?? 0) > maxBodyBytes) throw tooLarge();
     if (type === false) throw unsupported(request.headers['content-type'], mediaTypes);
+    const waits = request.headers.expect !== undefined && request.httpVersion === '1.1';
+    if (waits) response.writeContinue();
     parse(request, response, next);
   };
 }

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Problem, problemBody, problemMediaType } from './problem.ts';
+import { type Problem, problemBody, problemMediaType, sendProblem } from './problem.ts';
 
 export interface ServerOptions {
   /** How long a request may take to arrive, headers and body. */
@@ -36,15 +36,21 @@ export function createHttpServer(app: RequestListener, options: ServerOptions): 
     headersTimeout: Math.min(5_000, options.requestTimeoutMs),
     requestTimeout: options.requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
+    requireHostHeader: false, // Node's own refusal says nothing; ours is below
     connectionsCheckingInterval: 250, // how late the two timeouts above may be noticed
   });
   server.maxConnections = options.maxConnections;
-  server.on('request', (request, response) => {
+  const serve: RequestListener = (request, response) => {
     open.add(response);
     response.once('close', () => open.delete(response));
     if (isStopping) response.setHeader('connection', 'close');
-    app(request, response);
-  });
+    const isHostMissing = request.headers.host === undefined && request.httpVersion === '1.1';
+    if (isHostMissing) sendProblem(response, noHost);
+    else app(request, response);
+  };
+  server.on('request', serve);
+  server.on('checkContinue', serve); // who reads the body asks for it
+  server.on('checkExpectation', (_request, response) => sendProblem(response, unknownExpectation));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuse(socket, clientProblem(error.code));
   });
@@ -105,6 +111,21 @@ function refuse(socket: Duplex, problem: Problem): void {
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
+
+const noHost: Problem = {
+  status: 400,
+  kind: 'bad-request',
+  title: 'Bad Request',
+  detail: 'HTTP/1.1 needs the header Host',
+  headers: { connection: 'close' },
+};
+
+const unknownExpectation: Problem = {
+  status: 417,
+  kind: 'expectation-failed',
+  title: 'Expectation Failed',
+  detail: 'the header Expect may only be "100-continue"',
+};
 
 function clientProblem(code: string | undefined): Problem {
   if (code === 'HPE_HEADER_OVERFLOW') {

@@ -45,7 +45,12 @@ export class Service {
     return this.#lines.join('\n');
   }
 
-  /** From now on nobody reads its log. */
+  /** From now on its log has no reader: each line fails. */
+  hangUp(): void {
+    this.#child.stdout?.destroy();
+  }
+
+  /** From now on nobody reads its log: it fills what is between. */
   stopReading(): void {
     this.#child.stdout?.removeAllListeners('data').pause();
   }
@@ -74,12 +79,6 @@ export class Service {
 
   get(pathname: string, options?: CallOptions): Promise<Answer> {
     return this.call('GET', pathname, options);
-  }
-
-  /** From now on nobody reads what it writes. */
-  hangUp(): void {
-    this.#child.stdout?.destroy();
-    this.#child.stderr?.destroy();
   }
 
   signal(name: NodeJS.Signals): void {

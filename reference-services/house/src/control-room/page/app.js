@@ -28,17 +28,17 @@ const tiers = {
   none: { text: 'Nobody', tone: 'bad' },
 };
 
-async function ask(id) {
+async function ask(id, name = id) {
   byId('id').value = id;
   try {
-    showAnswer(id, await call(`/api/users/${encodeURIComponent(id)}`));
+    showAnswer(name, await call(`/api/users/${encodeURIComponent(id)}`));
   } catch {
-    showAnswer(id, { tier: 'none', body: { title: 'The control room does not answer' } });
+    showAnswer(name, { tier: 'none', body: { title: 'The control room does not answer' } });
   }
   await refresh();
 }
 
-function showAnswer(id, answer) {
+function showAnswer(who, answer) {
   const { text, tone } = tiers[answer.tier];
   const took = answer.tookMs === undefined ? '' : `${answer.tookMs.toFixed(1)} ms`;
   byId('answer').hidden = false;
@@ -48,7 +48,7 @@ function showAnswer(id, answer) {
   byId('note').textContent = noteOn(answer);
   byId('note').hidden = byId('note').textContent === '';
   byId('user').replaceChildren(...facts(answer).flatMap(fact));
-  addToHistory(answer.body.name ?? id, { text, tone }, took);
+  addToHistory(answer.body.name ?? who, { text, tone }, took);
 }
 
 function noteOn({ status, tier, ageSeconds }) {
@@ -91,7 +91,7 @@ function addToHistory(who, { text, tone }, took) {
 async function showExamples() {
   const buttons = (await call('/api/examples')).map(({ id, name }) => {
     const button = element('button', name, { type: 'button', title: id });
-    button.addEventListener('click', () => ask(id));
+    button.addEventListener('click', () => ask(id, name));
     return button;
   });
   byId('examples').prepend(...buttons);
@@ -103,8 +103,8 @@ byId('ask').addEventListener('submit', (event) => {
 });
 
 byId('random').addEventListener('click', async () => {
-  const { id } = await call('/api/examples/random');
-  await ask(id);
+  const { id, name } = await call('/api/examples/random');
+  await ask(id, name);
 });
 
 // The database and the service
