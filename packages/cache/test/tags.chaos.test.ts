@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedis } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Fleet, range, say } from './faults/fleet.ts';
+import { Fleet, range, say, until } from './faults/fleet.ts';
 import { tagsOf } from './faults/rows.ts';
 
 const tag = 'shelf1';
@@ -36,6 +36,34 @@ describe('three processes that invalidate the same tag', () => {
     say('a late answer to an invalidation', { rows: rows.length, acknowledged, stale });
     expect({ acknowledged, stale }).toEqual({ acknowledged: 2, stale: 0 });
   });
+
+  test.each([
+    ['here', 0],
+    ['there', 1],
+  ])(
+    'who asks after an invalidation %s does not wait for a load that began before it',
+    async (where, by) => {
+      const loader = fleet.node(0);
+      const { loads: before } = await loader.call('stats');
+      const loading = loader.call('load', rows, { takesMs: 400 });
+      await until('all loaders run', 5000, async () => {
+        const { loads } = await loader.call('stats');
+        return loads >= before + rows.length;
+      });
+      const acknowledged = await fleet.node(by).call('changeAndInvalidate', tag, rows);
+      // The news of another process takes a moment.
+      if (by !== 0) await fleet.calm();
+      const next = fleet.countStale(rows, await loader.call('load', rows));
+      const raced = fleet.countStale(rows, await loading);
+      const stale = next + (await fleet.stale(rows));
+      say(`an invalidation ${where} during loads`, { rows: rows.length, raced, stale });
+      expect({ acknowledged, raced, stale }).toEqual({
+        acknowledged: true,
+        raced: rows.length,
+        stale: 0,
+      });
+    },
+  );
 
   test('those who hear late what another one began go on finding what the others load', async () => {
     await fleet.stop();
