@@ -48,8 +48,8 @@ describe('a fleet that gets, sets and deletes at random', () => {
   test('is found out when what was loaded is written though the key was deleted meanwhile', async () => {
     const options = () => ({ timeoutMs: 150, isFenced: false });
     await using fleet = await Fleet.start(3, redis().url, options);
-    const rounds = [[], [], []];
-    const plan = { seed, rows: 40, roundMs: 700, rounds };
+    const rounds = [[], [], [], []];
+    const plan = { seed, rows: 80, roundMs: 700, rounds };
     const verdict = judge(await makeHistory(fleet, redis(), plan), bounds);
     tell('checker without the fence', verdict);
     expect(verdict.violations.length).toBeGreaterThan(0);
