@@ -85,7 +85,7 @@ export class Fetcher<V> {
     const { signal } = request;
     let old = this.#l1.any(key);
     let seen: Seen<V> = nothing;
-    if (!(old && this.#l1.isUsable(old)) && !this.#loading.has(key)) {
+    if (!(old && this.#l1.isUsable(old)) && !joinable(this.#loading, key)) {
       if (this.#l2) seen = await this.#look(key, this.#l2, signal);
       signal?.throwIfAborted();
       if (seen.entry && this.#l1.isFresh(seen.entry)) return seen.entry.value;
@@ -154,7 +154,7 @@ export class Fetcher<V> {
   ): Promise<V | undefined> {
     const failure = this.#failures.get(key);
     if (failure) return this.#makeDo(old, failure.error);
-    if (this.#loading.has(key)) {
+    if (joinable(this.#loading, key)) {
       this.shared += 1;
       request.onWait?.();
     }
@@ -198,6 +198,7 @@ export class Fetcher<V> {
     const lease = stamps && claim?.lease;
     // Where L2 does not say, only this process will hold the value and end its tags.
     const tags = stamps ?? [EVERYTHING, ...request.tags].map((tag) => this.#tags.assume(tag));
+    flight.tags = tags;
     const { order, endings } = this.#tags;
     try {
       const loaded = await this.#call(flight, key, request.load);
@@ -278,7 +279,7 @@ export class Fetcher<V> {
     key: string,
     work: (flight: Flight<T>) => Promise<T>,
   ): Flight<T> {
-    const running = underWay.get(key);
+    const running = joinable(underWay, key);
     if (running) return running;
     if (this.#closedBy !== undefined) throw this.#closedBy;
     const land = (self: Flight<T>) => {
@@ -305,4 +306,10 @@ export class Fetcher<V> {
   #entryOf({ epoch }: Flight<unknown>, { value, life, tags }: Found<V>): Kept<V> {
     return this.#l1.make(value, life, { source: 'l2', epoch, tags });
   }
+}
+
+/** What is under way for the key, unless it began before a tag of it was invalidated. */
+function joinable<T>(underWay: ReadonlyMap<string, Flight<T>>, key: string): Flight<T> | undefined {
+  const flight = underWay.get(key);
+  return flight && !isOver(flight.tags) ? flight : undefined;
 }

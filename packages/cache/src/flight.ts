@@ -1,3 +1,5 @@
+import type { Generation } from './tags.ts';
+
 /**
  * One piece of work that any number of callers wait for: they share its value and its error.
  * A caller's signal detaches that caller; when the last one has left, the work is told to stop.
@@ -8,6 +10,8 @@ export class Flight<T> {
   readonly epoch: number;
   /** Something newer was said about the key meanwhile: callers get the value, nobody keeps it. */
   isFenced = false;
+  /** Of what is loaded; once one is over, nobody joins any more. */
+  tags: readonly Generation[] = [];
   #controller: AbortController | undefined;
   readonly #onEmpty: () => void;
   #waiting = 0;

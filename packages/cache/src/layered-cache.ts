@@ -206,7 +206,8 @@ class LayeredCache<V> implements Cache<V> {
   #audience(): Audience {
     return {
       changed: (keys) => this.#drop(keys),
-      renewed: (tag, id) => this.#tags.learn(tag, id, this.#tags.epoch),
+      // Two processes may have renewed it at once, and be heard in another order than L2 saw them.
+      renewed: (tag) => this.#tags.end(tag),
       distrust: () => {
         this.#l1.distrust();
         this.#tags.distrust();

@@ -132,20 +132,22 @@ export class Stamper {
     const { epoch } = tags;
     const bytes = await reader.read(this.#nameOf(tag));
     if (bytes === AWAY || this.#waiting.has(tag)) return undefined;
-    // What was heard or said meanwhile is newer than the answer.
-    if (tags.last(tag) !== before) return tags.checked(tag);
+    // What was heard or said meanwhile may be newer than the answer.
+    if (tags.last(tag) !== before) return tags.checked(tag) ?? this.#read(tag);
     if (bytes) return tags.learn(tag, Buffer.from(bytes).toString('latin1'), epoch);
     const renewed = await guard.run('write', () => this.#renew(tag, newId()));
     return renewed === AWAY ? undefined : renewed;
   }
 
   /** One after the other on the same connection: who hears of the id finds it there. */
-  async #renew(tag: string, id: string): Promise<Generation> {
+  async #renew(tag: string, id: string): Promise<Generation | undefined> {
     const { tags, tier, bus } = this.#parts;
+    const before = tags.last(tag);
     const { epoch } = tags;
     const write = tier.write(this.#nameOf(tag), Buffer.from(id, 'latin1'), this.#options.keepMs);
     await Promise.all([write, bus?.announceTag(tag, id, write)]);
-    return tags.learn(tag, id, epoch);
+    // Which of two changes came last, only L2 knows.
+    return tags.last(tag) === before ? tags.learn(tag, id, epoch) : undefined;
   }
 
   #nameOf(tag: string): string {

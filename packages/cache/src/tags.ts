@@ -85,9 +85,12 @@ export class Tags {
     return known && !known.isOver ? known : this.learn(tag, newId(), this.#epoch - 1);
   }
 
+  /** What comes after it has to be asked; who asks at this moment sees that `last` has changed. */
   end(tag: string): void {
     const known = this.#known.get(tag);
     if (known) known.isOver = true;
+    this.#known.delete(tag);
+    this.#known.set(tag, { tag, id: '', order: this.order, checkedAt: -1, isOver: true });
     this.endings += 1;
     if (tag === EVERYTHING) this.#onCleared();
   }

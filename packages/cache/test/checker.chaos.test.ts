@@ -33,10 +33,10 @@ describe('a fleet that gets, sets and deletes at random', () => {
 
   test.each([
     { name: 'Redis, each fault alone', server: redis, rounds: faults.map((fault) => [fault]) },
-    { name: 'Valkey, faults by two', server: valkey, rounds: pairs(8) },
+    { name: 'Valkey, faults by two', server: valkey, rounds: pairs(6) },
   ])('keeps its promises on $name', { timeout: 120_000 }, async ({ name, server, rounds }) => {
     await using fleet = await Fleet.start(3, server().url, () => ({ timeoutMs: 150 }));
-    const history = await makeHistory(fleet, server(), { seed, rows, roundMs: 800, rounds });
+    const history = await makeHistory(fleet, server(), { seed, rows, roundMs: 700, rounds });
     const verdict = judge(history, bounds);
     tell(`checker on ${name}`, verdict);
     expect(verdict.violations.slice(0, 3)).toEqual([]);
@@ -48,8 +48,8 @@ describe('a fleet that gets, sets and deletes at random', () => {
   test('is found out when what was loaded is written though the key was deleted meanwhile', async () => {
     const options = () => ({ timeoutMs: 150, isFenced: false });
     await using fleet = await Fleet.start(3, redis().url, options);
-    const rounds = [[], [], []];
-    const plan = { seed, rows: 40, roundMs: 800, rounds };
+    const rounds = [[], [], [], []];
+    const plan = { seed, rows: 80, roundMs: 700, rounds };
     const verdict = judge(await makeHistory(fleet, redis(), plan), bounds);
     tell('checker without the fence', verdict);
     expect(verdict.violations.length).toBeGreaterThan(0);

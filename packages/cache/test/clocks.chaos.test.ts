@@ -4,7 +4,7 @@ import { useServer } from '@shopgpt/test-servers/vitest';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Fleet, type Node, range, say } from './faults/fleet.ts';
 
-const ttlMs = 1500;
+const ttlMs = 1000;
 const hourMs = 3_600_000;
 const rows = range(0, 100);
 

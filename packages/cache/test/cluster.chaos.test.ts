@@ -74,7 +74,7 @@ describe('a fleet on a Cluster', () => {
         moved += await moveRows(cluster(), range(0, rows));
       },
     };
-    const plan = { seed, rows, roundMs: 3000, rounds: [[move], []] };
+    const plan = { seed, rows, roundMs: 2000, rounds: [[move], []] };
     const history = await makeHistory(fleet, cluster(), plan);
     const { violations, ...counts } = judge(history, { busMs: 1500, lostMs: 600_000 });
     say('slots that move', { seed, moved, ...rounded(counts), stale: violations.length });
@@ -94,7 +94,7 @@ describe('a fleet on a Cluster', () => {
         await cluster().untilHealthy();
       },
     };
-    const plan = { seed, rows, roundMs: 6000, rounds: [[failover], []] };
+    const plan = { seed, rows, roundMs: 4500, rounds: [[failover], []] };
     const history = await makeHistory(fleet, cluster(), plan);
     const isHurt = (event: Event) => 'row' in event && onFirst.has(event.row);
     const bounds = { busMs: 1500, lostMs: ttlMs + 1500 };

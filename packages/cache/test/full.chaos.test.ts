@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startRedis, startValkey, type TestServer } from '@shopgpt/test-servers';
+import { startRedis, type TestServer } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
@@ -52,11 +52,8 @@ async function numberOf(server: TestServer, field: RegExp): Promise<number> {
   return Number(value);
 }
 
-describe.each([
-  ['Redis', startRedis],
-  ['Valkey', startValkey],
-])('when the memory of %s is full', (name, start) => {
-  const server = useServer(start, { own: true });
+describe('when the memory of Redis is full', () => {
+  const server = useServer(startRedis, { own: true });
 
   test.each([
     ['noeviction', 'refuses writes', /(?<=errorstat_OOM:count=)\d+/],
@@ -78,7 +75,7 @@ describe.each([
     const health = await fleet.node(0).call('health');
     const heapMiB = Math.round(health.heapBytes / KiB / KiB);
     const counts = { reads, writes, unacknowledged, heapMiB, stale: violations.length };
-    say(`${policy} on ${name}`, { [what]: times, ...counts });
+    say(policy, { [what]: times, ...counts });
     expect(violations.slice(0, 3)).toEqual([]);
     expect(times).toBeGreaterThan(0);
     expect(await fleet.rejections()).toBe(0);

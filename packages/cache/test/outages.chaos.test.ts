@@ -110,13 +110,13 @@ describe.each([
       10_000,
       async () => (await other.call('get', [0]))[0] !== null,
     );
+    const undone = fleet.countStale(acknowledged, await other.call('get', acknowledged));
     let here = 0;
     await until('no delete waits', 10_000, async () => {
       here += await fleet.stale(waiting, [writer]);
       return (await writer.call('stats')).l2.waitingDeletes === 0;
     });
     await fleet.calm();
-    const undone = fleet.countStale(acknowledged, await other.call('get', acknowledged));
     const stale = await fleet.stale(waiting);
     await sleep(Math.max(0, loadedAt + ttlMs + 100 - performance.now()));
     const beyond = fleet.countStale(acknowledged, await other.call('get', acknowledged));

@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { createCache, type Tier } from '@shopgpt/cache';
 import { redisTier } from '@shopgpt/cache/redis';
 import { Cluster, Redis } from 'ioredis';
-import { Rows } from './rows.ts';
+import { Rows, tagsOf } from './rows.ts';
 import { workload } from './workload.ts';
 
 /** How a process is set up. */
@@ -114,7 +114,9 @@ const calls = {
     };
     const one = async (row: number) => {
       const load = loader(row);
-      const values = Array.from({ length: callers }, () => cache.getOrSet(keyOf(row), load));
+      const options = { tags: tagsOf(row) };
+      const call = () => cache.getOrSet(keyOf(row), load, options);
+      const values = Array.from({ length: callers }, call);
       return Math.min(...(await Promise.all(values)));
     };
     return Promise.all(wanted.map(one));
@@ -147,6 +149,11 @@ const calls = {
         return (await cache.delete(keyOf(row))).acknowledged;
       }),
     );
+  },
+  /** Changes the rows, which all have this tag, and then invalidates it. */
+  async changeAndInvalidate(tag: string, wanted: readonly number[]) {
+    for (const row of wanted) rows.change(row);
+    return (await cache.invalidateTags(tag)).acknowledged;
   },
   /** Changes the rows and then sets them in the cache. */
   async changeAndSet(wanted: readonly number[]) {

@@ -4,6 +4,11 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 const WRITERS = 8;
 const ROW_BYTES = WRITERS * 4;
 
+/** One row of four stands on one of four shelves: a tag. */
+export function tagsOf(row: number): string[] {
+  return row % 4 === 1 ? [`shelf${(row >> 2) % 4}`] : [];
+}
+
 /**
  * The database of a fleet: a file of rows, each of which is only a version that grows. Every
  * process counts its own changes of a row, and the version is their sum: so no two processes

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cache } from '@shopgpt/cache';
+import type { Cache, WriteResult } from '@shopgpt/cache';
 import { type Event, now, type Read } from '../checker/history.ts';
 import { random } from '../checker/random.ts';
-import type { Rows } from './rows.ts';
+import { type Rows, tagsOf } from './rows.ts';
 
 /** What a process does to its cache for a while. */
 export interface Workload {
@@ -19,8 +19,8 @@ export interface Workload {
 const keyOf = (row: number) => `row${row}`;
 
 /**
- * Gets, sets and deletes at random, and writes down what came of it. Rows are changed and then
- * deleted by whoever likes, but only one process sets a row, one after the other: no cache can
+ * Gets, sets, deletes and invalidates tags at random, and writes down what came of it. Rows are
+ * changed and then deleted or invalidated by whoever likes, but only one process sets a row, one after the other: no cache can
  * know which of two values that are set at once is the newer one.
  */
 export async function workload(cache: Cache<number>, rows: Rows, work: Workload): Promise<Event[]> {
@@ -81,17 +81,20 @@ class Caller {
       if (fails) throw new Error('the database fails');
       return version;
     };
-    return this.#cache.getOrSet(keyOf(row), load).catch(() => undefined);
+    const tags = tagsOf(row);
+    return this.#cache.getOrSet(keyOf(row), load, { tags }).catch(() => undefined);
   }
 
   async #readMany(first: number, begin: number): Promise<void> {
-    const wanted = [0, 1, 2].map((i) => (first + i * 7) % this.#work.rows);
+    // Rows of one shelf, or of none.
+    const wanted = [0, 16, 32].map((i) => first + i).filter((row) => row < this.#work.rows);
+    const tags = tagsOf(first);
     const load = async (keys: readonly string[]) => {
       const found = keys.map((key) => [key, this.#rows.version(Number(key.slice(3)))] as const);
       await sleep(10);
       return new Map(found);
     };
-    const options = { onError: () => undefined };
+    const options = { onError: () => undefined, tags };
     const values = await this.#cache.getMany(wanted.map(keyOf), load, options);
     for (const row of wanted) this.#note(row, begin, values.get(keyOf(row)));
   }
@@ -106,15 +109,35 @@ class Caller {
   async #change(): Promise<void> {
     const { process, processes, rows, callers = 8 } = this.#work;
     const row = this.#below(rows);
-    const key = keyOf(row);
+    const [tag] = tagsOf(row);
     // One row of four is set, by one caller of one process.
     const isSet = row % 4 === 0;
     if (isSet && (row / 4) % (processes * callers) !== process * callers + this.#index) return;
-    const version = this.#rows.change(row);
+    const dice = this.#random();
+    if (isSet) await this.#write([row], (version) => this.#cache.set(keyOf(row), version));
+    else if (dice < 0.005) await this.#write([row], () => this.#cache.clear());
+    else if (tag) await this.#write(this.#shelf(tag), () => this.#cache.invalidateTags(tag));
+    else await this.#write([row], () => this.#cache.delete(keyOf(row)));
+  }
+
+  #shelf(tag: string): number[] {
+    const all = Array.from({ length: this.#work.rows }, (_, row) => row);
+    return all.filter((row) => tagsOf(row).includes(tag));
+  }
+
+  /** Changes the rows, and then tells the cache. */
+  async #write(
+    changed: readonly number[],
+    tell: (version: number) => Promise<WriteResult>,
+  ): Promise<void> {
+    const { process } = this.#work;
+    const versions = changed.map((row) => [row, this.#rows.change(row)] as const);
     const begin = now();
-    const write = isSet ? this.#cache.set(key, version) : this.#cache.delete(key);
-    const { acknowledged } = await write;
-    this.#events.push({ kind: 'write', process, row, begin, end: now(), version, acknowledged });
+    const { acknowledged } = await tell(versions[0]?.[1] ?? 0);
+    const end = now();
+    for (const [row, version] of versions) {
+      this.#events.push({ kind: 'write', process, row, begin, end, version, acknowledged });
+    }
     if (this.#cache.stats().l2.waitingDeletes === 0) {
       this.#events.push({ kind: 'settled', process, at: now() });
     }
