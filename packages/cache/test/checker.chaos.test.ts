@@ -49,7 +49,7 @@ describe('a fleet that gets, sets and deletes at random', () => {
     const options = () => ({ timeoutMs: 150, isFenced: false });
     await using fleet = await Fleet.start(3, redis().url, options);
     const rounds = [[], [], [], []];
-    const plan = { seed, rows: 80, roundMs: 700, rounds };
+    const plan = { seed, rows: 40, byKey: true, roundMs: 700, rounds };
     const verdict = judge(await makeHistory(fleet, redis(), plan), bounds);
     tell('checker without the fence', verdict);
     expect(verdict.violations.length).toBeGreaterThan(0);

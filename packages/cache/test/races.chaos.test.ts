@@ -51,22 +51,30 @@ describe.each([
   });
 
   test.each([
-    ['here', 1],
-    ['there', 2],
-  ])('100 deletes %s while loaders have the old rows leave none behind', async (where, deleter) => {
-    const all = range(0, 100);
-    const loading = fleet.node(1).call('load', all, { takesMs: 500 });
-    await loadersRun();
-    const acknowledged = await fleet.node(deleter).call('changeAndDelete', all);
-    // Waiting for the next version begins while the old one is on its way.
-    const next = fleet.node(0).call('load', all);
-    const raced = fleet.countStale(all, await loading);
-    const stale = fleet.countStale(all, await next) + (await fleet.stale(all));
-    const { fencedWrites } = await fleet.node(1).call('stats');
-    const counts = { deleted: acknowledged.filter(Boolean).length, raced, fencedWrites, stale };
-    say(`deletes ${where} during loads on ${name}`, counts);
-    expect(counts).toEqual({ deleted: 100, raced: 100, fencedWrites: 100, stale: 0 });
-  });
+    ['here', 1, 'heard'],
+    ['there', 2, 'heard'],
+    ['there', 2, 'not heard'],
+  ])(
+    '100 deletes %s by process %i, %s, while loaders have the old rows leave none behind',
+    async (where, deleter, news) => {
+      const all = range(0, 100);
+      // Who does not hear of the delete must be told by Redis when it writes.
+      if (news === 'not heard') fleet.node(1).ears?.blackHole();
+      const loading = fleet.node(1).call('load', all, { takesMs: 500 });
+      await loadersRun();
+      const acknowledged = await fleet.node(deleter).call('changeAndDelete', all);
+      // Waiting for the next version begins while the old one is on its way.
+      const next = fleet.node(0).call('load', all);
+      const raced = fleet.countStale(all, await loading);
+      fleet.node(1).ears?.heal();
+      await fleet.calm();
+      const stale = fleet.countStale(all, await next) + (await fleet.stale(all));
+      const { fencedWrites } = await fleet.node(1).call('stats');
+      const counts = { deleted: acknowledged.filter(Boolean).length, raced, fencedWrites, stale };
+      say(`deletes ${where}, ${news}, during loads on ${name}`, counts);
+      expect(counts).toEqual({ deleted: 100, raced: 100, fencedWrites: 100, stale: 0 });
+    },
+  );
 
   test.each(['before', 'after'])(
     '100 deletes of keys whose loading process is killed %s leave no old row behind, and nobody waits long',

@@ -11,6 +11,8 @@ export interface Plan {
   readonly rows: number;
   /** How long the work of a round lasts; its faults strike in the first third and heal in the last. */
   readonly roundMs: number;
+  /** As in the workload. */
+  readonly byKey?: boolean;
   /** What strikes in each round. */
   readonly rounds: readonly (readonly Fault[])[];
 }
@@ -50,10 +52,14 @@ function deafens({ deafens }: Fault, victim: Node, node: Node): boolean {
 }
 
 /** What all have done; of one that is killed nobody knows. */
-async function work(fleet: Fleet, { rows, roundMs: forMs }: Plan, seed: number): Promise<Event[]> {
+async function work(
+  fleet: Fleet,
+  { rows, roundMs: forMs, byKey }: Plan,
+  seed: number,
+): Promise<Event[]> {
   const processes = fleet.nodes.length;
   const histories = fleet.nodes.map((node, process) =>
-    node.call('run', { process, processes, seed, forMs, rows }).catch(() => []),
+    node.call('run', { process, processes, seed, forMs, rows, byKey }).catch(() => []),
   );
   return (await Promise.all(histories)).flat();
 }

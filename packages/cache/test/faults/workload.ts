@@ -12,6 +12,8 @@ export interface Workload {
   readonly forMs: number;
   /** Rows 0 to below this. */
   readonly rows: number;
+  /** Nothing is invalidated by tags or cleared: every change is told by the key alone. */
+  readonly byKey?: boolean | undefined;
   /** Callers that each do one thing after the other. Default 8. */
   readonly callers?: number;
 }
@@ -109,13 +111,13 @@ class Caller {
   async #change(): Promise<void> {
     const { process, processes, rows, callers = 8 } = this.#work;
     const row = this.#below(rows);
-    const [tag] = tagsOf(row);
+    const [tag] = this.#work.byKey ? [] : tagsOf(row);
     // One row of four is set, by one caller of one process.
     const isSet = row % 4 === 0;
     if (isSet && (row / 4) % (processes * callers) !== process * callers + this.#index) return;
     const dice = this.#random();
     if (isSet) await this.#write([row], (version) => this.#cache.set(keyOf(row), version));
-    else if (dice < 0.005) await this.#write([row], () => this.#cache.clear());
+    else if (dice < 0.005 && !this.#work.byKey) await this.#write([row], () => this.#cache.clear());
     else if (tag) await this.#write(this.#shelf(tag), () => this.#cache.invalidateTags(tag));
     else await this.#write([row], () => this.#cache.delete(keyOf(row)));
   }
