@@ -174,7 +174,8 @@ class PostgresUserStore implements UserStore {
 
   /**
    * Forgets what the cache has of a user. Not replaced by the new row: of two writes, the earlier one may get here
-   * later. While L2 is away the cache keeps the delete for it; this process reads its own write in any case.
+   * later. While L2 is away the cache keeps the delete for it, up to 10,000 of them. What fails here is one too many:
+   * the write is committed and must not be answered as failed, and the ttl bounds how long L2 may have the old user.
    */
   async #forget(id: string): Promise<void> {
     await this.#cache.delete(id).catch(() => undefined);
