@@ -69,6 +69,16 @@ describe('a batch leaves', () => {
     expect(backend.sent[2]).toEqual(['ijk', '']);
   });
 
+  test('when its bytes are just full, though no further item comes', async () => {
+    const backend = scriptedBackend<string>();
+    const bytes = { maxBytes: 5, sizeOf: (text: string) => text.length };
+    const clock = new ManualClock();
+    const batcher = createBatcher({ process: backend.process, ...bytes, maxWaitMs: 10, clock });
+    for (const item of ['abc', 'de']) void batcher.add(item);
+    await nextTurn();
+    expect(backend.sent).toEqual([['abc', 'de']]);
+  });
+
   test('when its first item has waited maxWaitMs, however slowly others trickle in', async () => {
     const clock = new ManualClock();
     const backend = scriptedBackend<number>();

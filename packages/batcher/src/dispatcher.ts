@@ -1,5 +1,5 @@
 import { type Answer, Batch } from './batch.ts';
-import { type Clock, endOfTick } from './clock.ts';
+import { Bell, type Clock } from './clock.ts';
 import { QueueFullError } from './errors.ts';
 import { Lane } from './lane.ts';
 import { Line } from './line.ts';
@@ -14,14 +14,21 @@ export interface DispatcherSettings<Item, Result> {
   /** Calls that may wait; `Infinity` refuses nobody. */
   readonly maxWaiting: number;
   readonly clock: Required<Clock>;
-  /** Calls `ripen` when a new batch has waited long enough for company; returns how to call that off. */
-  readonly wait: (batch: Batch<Item, Result>, ripen: () => void) => (() => void) | undefined;
+  /**
+   * Calls `ripen` when a new batch has waited long enough for company; returns how to call that off.
+   * Without it, no batch waits for any beyond its tick.
+   */
+  readonly wait: ((ripen: () => void) => (() => void) | undefined) | undefined;
   /** Batches hold items of one group only. */
   readonly isGrouped: boolean;
   /** A full batch need not wait any longer. */
   readonly leaveWhenFull: boolean;
-  /** Sends the batch and calls `arrived`, later, when it is settled. */
-  readonly send: (batch: Batch<Item, Result>, arrived: () => void) => void;
+  readonly sender: BatchSender<Item, Result>;
+}
+
+export interface BatchSender<Item, Result> {
+  /** Sends the batch. When it is settled, later, the dispatcher's `arrived` has to be told. */
+  send(batch: Batch<Item, Result>): void;
 }
 
 /**
@@ -35,7 +42,8 @@ export class Dispatcher<Item, Result> {
   refused = 0;
   /** The lane of all items, unless they are grouped. */
   readonly onlyLane: Lane<Item, Result> = new Lane(undefined);
-  readonly inFlight: Set<Batch<Item, Result>> = new Set();
+  readonly inFlight: Line<Batch<Item, Result>> = new Line();
+  slotsTaken = 0;
   readonly #settings: DispatcherSettings<Item, Result>;
   readonly #maxSize: number;
   readonly #maxBytes: number;
@@ -44,8 +52,9 @@ export class Dispatcher<Item, Result> {
   /** Lanes that have a ripe batch and may send it, in the order of their turn. */
   readonly #turns = new Line<Lane<Item, Result>>();
   readonly #pace: Pace;
+  /** Made when it is first rung: a loader that lives for one request may never need it. */
+  #bell: Bell | undefined;
   #isHeldBack = false;
-  #pumpIsDue = false;
 
   constructor(settings: DispatcherSettings<Item, Result>) {
     this.#settings = settings;
@@ -79,7 +88,7 @@ export class Dispatcher<Item, Result> {
   ): Batch<Item, Result> {
     if (this.waiting >= this.#maxWaiting) this.#makeRoom(lane);
     let batch = lane.open;
-    if (!batch || batch.bytes + bytes > this.#maxBytes) batch = this.#begin(lane);
+    if (!batch || (bytes > 0 && batch.bytes + bytes > this.#maxBytes)) batch = this.#begin(lane);
     if (bytes > 0) this.#weigh(batch, bytes);
     batch.items.push(item);
     batch.answers.push(answer);
@@ -87,7 +96,8 @@ export class Dispatcher<Item, Result> {
     batch.calls += 1;
     lane.waiting += 1;
     this.waiting += 1;
-    if (batch.items.length >= this.#maxSize || batch.bytes >= this.#maxBytes) this.#cut(batch);
+    const isHeavy = bytes > 0 && batch.bytes >= this.#maxBytes;
+    if (isHeavy || batch.items.length >= this.#maxSize) this.#cut(batch);
     return batch;
   }
 
@@ -124,6 +134,19 @@ export class Dispatcher<Item, Result> {
     return batches;
   }
 
+  /** A batch that was sent is settled: its slot is free. */
+  arrived(batch: Batch<Item, Result>): void {
+    const { lane } = batch;
+    this.inFlight.remove(batch);
+    this.slotsTaken -= 1;
+    this.#pace.arrived(batch.leftAtMs, this.#settings.clock.now());
+    lane.inFlight -= 1;
+    batch.finish();
+    this.#call(lane);
+    this.#dropIfIdle(lane);
+    if (this.#turns.first) this.#pumpSoon();
+  }
+
   /** Gives up all that waits or is in flight. `reject` answers the callers of a batch. */
   abandonAll(reject: (batch: Batch<Item, Result>) => void): void {
     for (const batch of this.#queued()) {
@@ -146,10 +169,18 @@ export class Dispatcher<Item, Result> {
     if (lane.open) this.#cut(lane.open);
     const batch = new Batch(lane, clock.now());
     lane.open = batch;
-    batch.stopWaiting = wait(batch, () => {
-      this.#ripen(batch);
-      this.#pump();
-    });
+    if (wait) {
+      batch.stopWaiting = wait(() => {
+        this.#ripen(batch);
+        this.#pump();
+      });
+    } else {
+      // As #ripen does; a call less where a lone item waits for it.
+      batch.isRipe = true;
+      lane.ripe.push(batch);
+      this.#call(lane);
+      this.#pumpSoon();
+    }
     return batch;
   }
 
@@ -193,17 +224,14 @@ export class Dispatcher<Item, Result> {
    * their results leaves with the next batch.
    */
   #pumpSoon(): void {
-    if (this.#pumpIsDue) return;
-    this.#pumpIsDue = true;
-    endOfTick(() => {
-      this.#pumpIsDue = false;
-      this.#pump();
-    });
+    this.#bell ??= new Bell(() => this.#pump());
+    this.#bell.ring();
   }
 
   /** Gives the lane a turn if it has something to send. */
   #call(lane: Lane<Item, Result>): void {
-    if (lane.isCalled || !lane.ripe.first || this.#holdsEnough(lane)) return;
+    if (lane.isCalled || !lane.ripe.first) return;
+    if (this.#settings.isGrouped && this.#holdsEnough(lane)) return;
     lane.isCalled = true;
     this.#turns.push(lane);
   }
@@ -215,61 +243,52 @@ export class Dispatcher<Item, Result> {
 
   /** One group of several leaves a slot to the others, so that they go on while its batches hang. */
   #holdsEnough(lane: Lane<Item, Result>): boolean {
-    const { isGrouped, concurrency } = this.#settings;
-    return isGrouped && lane.inFlight >= Math.max(1, concurrency - 1);
+    return lane.inFlight >= Math.max(1, this.#settings.concurrency - 1);
   }
 
   #pump(): void {
     for (let lane = this.#turns.first; lane; lane = this.#turns.first) {
       const batch = lane.ripe.first;
-      if (this.inFlight.size >= this.#settings.concurrency) {
+      if (this.slotsTaken >= this.#settings.concurrency) {
         this.#pace.crowded();
         return;
       }
       const nowMs = this.#settings.clock.now();
-      if (batch && lane.open === batch && this.#holdBack(nowMs)) return;
+      const isFree = this.#pace.isCalm || lane.open !== batch;
+      const waitMs = isFree ? 0 : this.#pace.waitMs(nowMs);
+      if (waitMs > 0) {
+        this.#holdBack(waitMs);
+        return;
+      }
       this.#uncall(lane);
       if (batch) this.#leave(batch, nowMs);
-      this.#call(lane);
+      if (lane.ripe.first) this.#call(lane);
     }
   }
 
-  /** Whether a batch that can still grow should do so for the sake of even distances. */
-  #holdBack(nowMs: number): boolean {
-    const waitMs = this.#pace.waitMs(nowMs);
-    if (waitMs === 0) return false;
-    if (!this.#isHeldBack) {
-      this.#isHeldBack = true;
-      this.#settings.clock.after(waitMs, () => {
-        this.#isHeldBack = false;
-        this.#pump();
-      });
-    }
-    return true;
+  /** A batch that can still grow does so for the sake of even distances. */
+  #holdBack(waitMs: number): void {
+    if (this.#isHeldBack) return;
+    this.#isHeldBack = true;
+    this.#settings.clock.after(waitMs, () => {
+      this.#isHeldBack = false;
+      this.#pump();
+    });
   }
 
   #leave(batch: Batch<Item, Result>, nowMs: number): void {
     const { lane } = batch;
     batch.hasLeft = true;
     batch.leftAtMs = nowMs;
-    this.#pace.left(nowMs);
+    if (!this.#pace.isCalm) this.#pace.left(nowMs);
     lane.ripe.remove(batch);
     if (lane.open === batch) lane.open = undefined;
     this.waiting -= batch.calls;
     lane.waiting -= batch.calls;
     lane.inFlight += 1;
-    this.inFlight.add(batch);
-    this.#settings.send(batch, () => this.#arrive(batch));
-  }
-
-  #arrive(batch: Batch<Item, Result>): void {
-    this.inFlight.delete(batch);
-    this.#pace.arrived(batch.leftAtMs, this.#settings.clock.now());
-    batch.lane.inFlight -= 1;
-    batch.finish();
-    this.#call(batch.lane);
-    this.#dropIfIdle(batch.lane);
-    if (this.#turns.first) this.#pumpSoon();
+    this.inFlight.push(batch);
+    this.slotsTaken += 1;
+    this.#settings.sender.send(batch);
   }
 
   #takeOut(batch: Batch<Item, Result>, answer: Answer<Result>): void {

@@ -26,6 +26,14 @@ describe('the pace', () => {
     expect(pace.waitMs(108)).toBe(0);
   });
 
+  test('need not be told of departures again once a service time has passed since', () => {
+    const pace = crowdedAt(100);
+    pace.left(107);
+    expect(pace.isCalm).toBe(false);
+    pace.left(108);
+    expect(pace.isCalm).toBe(true);
+  });
+
   test('asks for nothing where it was never crowded, or where there is one slot', () => {
     const calm = new Pace(4);
     calm.arrived(0, 8);

@@ -76,6 +76,7 @@ test('with timeoutMs Infinity there is no timer', async () => {
   const batcher = createBatcher({ process: backend.process, ...options });
   const answer = batcher.add(1);
   const call = await backend.nextCall();
+  await nextTurn();
   expect(clock.timers).toBe(0);
   call.resolve([1]);
   expect(await answer).toBe(1);
