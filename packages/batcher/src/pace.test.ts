@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createBatcher } from './index.ts';
 import { Pace } from './pace.ts';
-import { ManualClock, scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -56,7 +56,7 @@ describe('the pace', () => {
 
 describe('slots that become free together after a crowd', () => {
   async function crowded(options: object = {}) {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const backend = scriptedBackend<number>();
     const base = { process: backend.process, maxSize: 3, concurrency: 2, clock };
     const batcher = createBatcher<number, number>({ ...base, ...options });

@@ -12,7 +12,7 @@ import {
 } from '@opentelemetry/api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createBatcher } from './index.ts';
-import { ManualClock, scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 interface Recorded {
   readonly name: string;
@@ -148,7 +148,7 @@ test('process sees the async context of no caller, neither in the first batch no
 
 test('process sees the context of no caller when its batch was full, was flushed or waited for company', async () => {
   const request = new AsyncLocalStorage<string>();
-  const clock = new ManualClock();
+  const clock = manualClock();
   const seen: unknown[] = [];
   const batcher = createBatcher<string, string>({
     maxSize: 2,
