@@ -139,7 +139,7 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
         maxWaitMs > 0
           ? (ripen) => clock.after(maxWaitMs, () => outsideOfRequests(ripen))
           : undefined,
-      sender,
+      send: (batch) => sender.send(batch),
     });
   }
 

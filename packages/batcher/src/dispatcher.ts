@@ -1,39 +1,29 @@
 import { type Answer, Batch } from './batch.ts';
-import { Bell, type Clock } from './clock.ts';
+import { Departures, type DeparturesSettings } from './departures.ts';
 import { QueueFullError } from './errors.ts';
 import { Lane } from './lane.ts';
-import { Line } from './line.ts';
-import { Pace } from './pace.ts';
+import type { Line } from './line.ts';
 
-export interface DispatcherSettings<Item, Result> {
+export interface DispatcherSettings<Item, Result> extends DeparturesSettings {
   readonly name: string;
   readonly maxSize: number;
   readonly maxBytes: number;
-  /** Batches in flight at most: the slots. */
-  readonly concurrency: number;
   /** Calls that may wait; `Infinity` refuses nobody. */
   readonly maxWaiting: number;
-  readonly clock: Required<Clock>;
   /**
    * Calls `ripen` when a new batch has waited long enough for company; returns how to call that off.
    * Without it, no batch waits for any beyond its tick.
    */
   readonly wait: ((ripen: () => void) => (() => void) | undefined) | undefined;
-  /** Batches hold items of one group only. */
-  readonly isGrouped: boolean;
   /** A full batch need not wait any longer. */
   readonly leaveWhenFull: boolean;
-  readonly sender: BatchSender<Item, Result>;
-}
-
-export interface BatchSender<Item, Result> {
-  /** Sends the batch. When it is settled, later, the dispatcher's `arrived` has to be told. */
-  send(batch: Batch<Item, Result>): void;
+  /** Sends the batch. When it is settled, later, `arrived` has to be told. */
+  readonly send: (batch: Batch<Item, Result>) => void;
 }
 
 /**
- * Decides which item goes into which batch, and when a batch leaves: when it is ripe (full, or its
- * first item has waited long enough) and a slot is free. It knows nothing of what is sent or answered.
+ * Decides which item goes into which batch, and when a batch is ripe: when it is full, or its first
+ * item has waited long enough. It knows nothing of what is sent or answered.
  */
 export class Dispatcher<Item, Result> {
   /** Calls in batches that have not left. */
@@ -42,23 +32,20 @@ export class Dispatcher<Item, Result> {
   refused = 0;
   /** The lane of all items, unless they are grouped. */
   readonly onlyLane: Lane<Item, Result> = new Lane(undefined);
-  readonly inFlight: Line<Batch<Item, Result>> = new Line();
-  slotsTaken = 0;
   readonly #settings: DispatcherSettings<Item, Result>;
   readonly #maxSize: number;
   readonly #maxBytes: number;
   readonly #maxWaiting: number;
   readonly #lanes = new Map<unknown, Lane<Item, Result>>();
-  /** Lanes that have a ripe batch and may send it, in the order of their turn. */
-  readonly #turns = new Line<Lane<Item, Result>>();
-  readonly #pace: Pace;
-  /** Made when it is first rung: a loader that lives for one request may never need it. */
-  #bell: Bell | undefined;
-  #isHeldBack = false;
+  readonly #departures: Departures<Item, Result>;
 
   constructor(settings: DispatcherSettings<Item, Result>) {
     this.#settings = settings;
-    this.#pace = new Pace(settings.concurrency);
+    this.#departures = new Departures(settings, (batch) => {
+      this.waiting -= batch.calls;
+      batch.lane.waiting -= batch.calls;
+      settings.send(batch);
+    });
     if (!settings.isGrouped) this.#lanes.set(undefined, this.onlyLane);
     this.#maxSize = settings.maxSize;
     this.#maxBytes = settings.maxBytes;
@@ -67,6 +54,14 @@ export class Dispatcher<Item, Result> {
 
   get isFull(): boolean {
     return this.waiting >= this.#maxWaiting;
+  }
+
+  get inFlight(): Line<Batch<Item, Result>> {
+    return this.#departures.inFlight;
+  }
+
+  get slotsTaken(): number {
+    return this.#departures.slotsTaken;
   }
 
   /** The lane of a group. */
@@ -129,22 +124,15 @@ export class Dispatcher<Item, Result> {
   /** Lets all that waits leave as soon as slots allow; returns it. */
   ripenAll(): Batch<Item, Result>[] {
     const batches = this.#queued();
-    for (const batch of batches) this.#ripen(batch);
-    this.#pumpSoon();
+    for (const batch of batches) this.#departures.ripen(batch, 'soon');
     return batches;
   }
 
   /** A batch that was sent is settled: its slot is free. */
   arrived(batch: Batch<Item, Result>): void {
-    const { lane } = batch;
-    this.inFlight.remove(batch);
-    this.slotsTaken -= 1;
-    this.#pace.arrived(batch.leftAtMs, this.#settings.clock.now());
-    lane.inFlight -= 1;
     batch.finish();
-    this.#call(lane);
-    this.#dropIfIdle(lane);
-    if (this.#turns.first) this.#pumpSoon();
+    this.#departures.arrived(batch);
+    this.#dropIfIdle(batch.lane);
   }
 
   /** Gives up all that waits or is in flight. `reject` answers the callers of a batch. */
@@ -169,18 +157,8 @@ export class Dispatcher<Item, Result> {
     if (lane.open) this.#cut(lane.open);
     const batch = new Batch(lane, clock.now());
     lane.open = batch;
-    if (wait) {
-      batch.stopWaiting = wait(() => {
-        this.#ripen(batch);
-        this.#pump();
-      });
-    } else {
-      // As #ripen does; a call less where a lone item waits for it.
-      batch.isRipe = true;
-      lane.ripe.push(batch);
-      this.#call(lane);
-      this.#pumpSoon();
-    }
+    if (wait) batch.stopWaiting = wait(() => this.#departures.ripen(batch, 'now'));
+    else this.#departures.ripen(batch, 'soon');
     return batch;
   }
 
@@ -206,89 +184,7 @@ export class Dispatcher<Item, Result> {
   /** The batch takes no more items. */
   #cut(batch: Batch<Item, Result>): void {
     batch.lane.open = undefined;
-    if (!this.#settings.leaveWhenFull) return;
-    this.#ripen(batch);
-    this.#pumpSoon();
-  }
-
-  #ripen(batch: Batch<Item, Result>): void {
-    if (batch.isRipe || batch.hasLeft) return;
-    batch.isRipe = true;
-    batch.stopWaiting?.();
-    batch.lane.ripe.push(batch);
-    this.#call(batch.lane);
-  }
-
-  /**
-   * Not at once: `process` never runs inside of somebody's `add`, and what callers add in answer to
-   * their results leaves with the next batch.
-   */
-  #pumpSoon(): void {
-    this.#bell ??= new Bell(() => this.#pump());
-    this.#bell.ring();
-  }
-
-  /** Gives the lane a turn if it has something to send. */
-  #call(lane: Lane<Item, Result>): void {
-    if (lane.isCalled || !lane.ripe.first) return;
-    if (this.#settings.isGrouped && this.#holdsEnough(lane)) return;
-    lane.isCalled = true;
-    this.#turns.push(lane);
-  }
-
-  #uncall(lane: Lane<Item, Result>): void {
-    lane.isCalled = false;
-    this.#turns.remove(lane);
-  }
-
-  /** One group of several leaves a slot to the others, so that they go on while its batches hang. */
-  #holdsEnough(lane: Lane<Item, Result>): boolean {
-    return lane.inFlight >= Math.max(1, this.#settings.concurrency - 1);
-  }
-
-  #pump(): void {
-    for (let lane = this.#turns.first; lane; lane = this.#turns.first) {
-      const batch = lane.ripe.first;
-      if (this.slotsTaken >= this.#settings.concurrency) {
-        this.#pace.crowded();
-        return;
-      }
-      const nowMs = this.#settings.clock.now();
-      const isFree = this.#pace.isCalm || lane.open !== batch;
-      const waitMs = isFree ? 0 : this.#pace.waitMs(nowMs);
-      if (waitMs > 0) {
-        this.#holdBack(waitMs);
-        return;
-      }
-      this.#uncall(lane);
-      if (batch) this.#leave(batch, nowMs);
-      if (lane.ripe.first) this.#call(lane);
-    }
-  }
-
-  /** A batch that can still grow does so for the sake of even distances. */
-  #holdBack(waitMs: number): void {
-    if (this.#isHeldBack) return;
-    this.#isHeldBack = true;
-    this.#settings.clock.after(waitMs, () => {
-      this.#isHeldBack = false;
-      this.#pump();
-    });
-  }
-
-  #leave(batch: Batch<Item, Result>, nowMs: number): void {
-    const { lane } = batch;
-    batch.hasLeft = true;
-    batch.leftAtMs = nowMs;
-    if (!this.#pace.isCalm) this.#pace.left(nowMs);
-    lane.ripe.remove(batch);
-    if (lane.open === batch) lane.open = undefined;
-    this.waiting -= batch.calls;
-    lane.waiting -= batch.calls;
-    lane.inFlight += 1;
-    this.inFlight.push(batch);
-    this.slotsTaken += 1;
-    this.#settings.sender.send(batch);
+    if (this.#settings.leaveWhenFull) this.#departures.ripen(batch, 'soon');
   }
 
   #takeOut(batch: Batch<Item, Result>, answer: Answer<Result>): void {
@@ -298,14 +194,9 @@ export class Dispatcher<Item, Result> {
 
   /** Forgets a batch that has not left. */
   #dismiss(batch: Batch<Item, Result>): void {
-    const { lane } = batch;
-    batch.hasLeft = true;
-    batch.stopWaiting?.();
-    if (batch.isRipe) lane.ripe.remove(batch);
-    if (lane.open === batch) lane.open = undefined;
-    if (lane.isCalled && !lane.ripe.first) this.#uncall(lane);
+    this.#departures.cancel(batch);
     batch.finish();
-    this.#dropIfIdle(lane);
+    this.#dropIfIdle(batch.lane);
   }
 
   /** Buffer stealing, as fair queueing has it: the group that holds most gives way to one that holds little. */

@@ -103,9 +103,7 @@ describe('when the queue is full', () => {
 
 test('groups that came and went are forgotten', async () => {
   const { Dispatcher } = await import('./dispatcher.ts');
-  const sender = {
-    send: (batch: Batch<string, string>) => setImmediate(() => dispatcher.arrived(batch)),
-  };
+  const send = (batch: Batch<string, string>) => setImmediate(() => dispatcher.arrived(batch));
   const dispatcher = new Dispatcher<string, string>({
     name: 'test',
     maxSize: 10,
@@ -116,7 +114,7 @@ test('groups that came and went are forgotten', async () => {
     clock: systemClock,
     leaveWhenFull: true,
     wait: undefined,
-    sender,
+    send,
   });
   const answer = { calls: 1, resolve: () => undefined, reject: () => undefined };
   const lane = dispatcher.lane('a');

@@ -50,7 +50,7 @@ export class DataLoader<K, V, C = K> {
         schedule.call(this, ripen);
         return undefined;
       },
-      sender: { send: (batch) => this.#send(batch) },
+      send: (batch) => this.#send(batch),
     });
   }
 
