@@ -85,7 +85,7 @@ const sections: Record<string, () => Promise<void>> = {
     print('10,000 breakers that do nothing', [
       { what: 'timers of all', measured: timers, unit: 'timers', bar: 0 },
       { what: 'heap of each', measured: bytes, unit: 'B', bar: 1_024 },
-      { what: 'timers of each circuit of opossum', measured: peerTimers, unit: 'timers' },
+      { what: 'timers of a circuit of opossum', measured: peerTimers, unit: 'timers' },
     ]);
   },
 

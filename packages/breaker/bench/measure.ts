@@ -1,3 +1,5 @@
+import { createHook } from 'node:async_hooks';
+
 /** One way of making one call. */
 export type Call = (i: number) => unknown;
 
@@ -34,6 +36,16 @@ export function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-export function activeTimers(): number {
-  return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+/** How many timers are set meanwhile, those that hold no process included. */
+export function timersSetBy(run: () => void): number {
+  let timers = 0;
+  const hook = createHook({
+    init(_, type) {
+      if (type === 'Timeout') timers += 1;
+    },
+  });
+  hook.enable();
+  run();
+  hook.disable();
+  return timers;
 }
