@@ -20,7 +20,7 @@ export interface CacheEntry<V> {
 export interface WriteResult {
   /**
    * False when L2 was away: this process behaves as if it had been told, but others may see the old
-   * value until L2 is back and the delete that waits in this process has reached it.
+   * value until L2 is back and the change that waits in this process has reached it.
    */
   readonly acknowledged: boolean;
 }
@@ -129,6 +129,17 @@ export interface Cache<V> {
    * @throws CacheClosedError; DeleteQueueFullError when L2 is away and 10,000 deletes wait for it
    */
   delete(key: string): Promise<WriteResult>;
+
+  /**
+   * The ttl of a value is over from now on: nobody is served it as fresh again, in this process, in
+   * L2 and in all processes that listen, and a load that runs meanwhile stores nothing. It stays for
+   * `staleIfErrorMs` and `staleWhileRevalidateMs`, counted from now. To be used where something may
+   * have changed, and an old answer is better than none. While L2 is away it waits as a delete does.
+   * A tier without `patch` forgets the value; the memories of the processes keep it.
+   *
+   * @throws CacheClosedError; DeleteQueueFullError when L2 is away and 10,000 keys wait for it
+   */
+  expire(key: string): Promise<WriteResult>;
 
   /**
    * Forgets every value that has one of these tags, in all processes, also for `staleIfErrorMs`, and

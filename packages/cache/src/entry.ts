@@ -30,8 +30,8 @@ export interface Origin {
  */
 export class Entry<V> {
   readonly value: V;
-  /** Until when it is served without a second thought. */
-  readonly freshUntil: number;
+  /** Until when it is served without a second thought; `expire` puts it forward. */
+  freshUntil: number;
   /** What L1 knew of other processes' changes when the value was asked for. */
   readonly epoch: number;
   /** What ends it before its time; undefined where there is none. */
@@ -40,8 +40,8 @@ export class Entry<V> {
   promise: Promise<V> | undefined;
   /** When the loader gave the value; before the start of this process if another one loaded it. */
   readonly createdAt: number;
-  /** The end of its ttl. */
-  readonly expiresAt: number;
+  /** The end of its ttl; `expire` puts it forward. */
+  expiresAt: number;
   /** Until when L1 need not ask L2 about it. */
   readonly trustedUntil: number;
   readonly source: Source;

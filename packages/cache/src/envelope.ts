@@ -6,6 +6,8 @@ export interface Envelope {
   readonly createdAt: number;
   /** How long it is fresh from then, in ms. */
   readonly ttlMs: number;
+  /** When somebody ended that before its time, in ms since 1970; undefined where nobody has. */
+  readonly expiredAt?: number | undefined;
   /** How long the loader took, in ms. */
   readonly loadMs: number;
   /** The tags of the value and their ids when it was loaded. */
@@ -16,27 +18,31 @@ export interface Envelope {
 
 // 0xF5 never occurs in UTF-8, so no text that somebody else wrote is taken for an envelope.
 const MAGIC = 0xf5ca;
-const VERSION = 1;
+const VERSION = 2;
 
 const IS_ABSENT = 1;
 
-/** magic (2), version (1), flags (1), createdAt (8), ttlMs (8), loadMs (4) */
-const HEADER_BYTES = 24;
+/** magic (2), version (1), expiredAt (8, 0 for none), flags (1), createdAt (8), ttlMs (8), loadMs (4) */
+const HEADER_BYTES = 32;
+
+/** How every envelope of this version begins. The time of expiry follows, so that a tier can put one in. */
+export const opening: Uint8Array = Uint8Array.of(MAGIC >> 8, MAGIC & 0xff, VERSION);
 
 // After the header: how many bytes the stamps take (4), the stamps as tag, NUL, id, NUL, ...; then the payload.
 const STAMPS_AT = HEADER_BYTES + 4;
 
 /** Puts a payload into an envelope. */
-export function seal({ createdAt, ttlMs, loadMs, stamps, payload }: Envelope): Uint8Array {
+export function seal(envelope: Envelope): Uint8Array {
+  const { createdAt, ttlMs, expiredAt = 0, loadMs, stamps, payload } = envelope;
   const text = stamps.map(({ tag, id }) => `${escapeTag(tag)}\0${id}\0`).join('');
   const payloadAt = STAMPS_AT + Buffer.byteLength(text);
   const bytes = Buffer.allocUnsafe(payloadAt + (payload?.length ?? 0));
-  bytes.writeUInt16BE(MAGIC, 0);
-  bytes.writeUInt8(VERSION, 2);
-  bytes.writeUInt8(payload ? 0 : IS_ABSENT, 3);
-  bytes.writeDoubleBE(createdAt, 4);
-  bytes.writeDoubleBE(ttlMs, 12);
-  bytes.writeUInt32BE(Math.min(Math.round(loadMs), 0xffff_ffff), 20);
+  bytes.set(opening);
+  bytes.writeDoubleBE(expiredAt, 3);
+  bytes.writeUInt8(payload ? 0 : IS_ABSENT, 11);
+  bytes.writeDoubleBE(createdAt, 12);
+  bytes.writeDoubleBE(ttlMs, 20);
+  bytes.writeUInt32BE(Math.min(Math.round(loadMs), 0xffff_ffff), 28);
   bytes.writeUInt32BE(payloadAt - STAMPS_AT, HEADER_BYTES);
   bytes.write(text, STAMPS_AT);
   if (payload) bytes.set(payload, payloadAt);
@@ -49,15 +55,23 @@ export function unseal(bytes: Uint8Array): Envelope | undefined {
   if (view.length < STAMPS_AT || view.readUInt16BE(0) !== MAGIC || view[2] !== VERSION) {
     return undefined;
   }
-  const flags = view.readUInt8(3);
-  const createdAt = view.readDoubleBE(4);
-  const ttlMs = view.readDoubleBE(12);
+  const flags = view.readUInt8(11);
+  const createdAt = view.readDoubleBE(12);
+  const ttlMs = view.readDoubleBE(20);
   const payloadAt = STAMPS_AT + view.readUInt32BE(HEADER_BYTES);
   if (flags > IS_ABSENT || !Number.isFinite(createdAt) || !(ttlMs > 0)) return undefined;
   if (payloadAt > view.length) return undefined;
   const stamps = readStamps(view.toString('utf8', STAMPS_AT, payloadAt));
   const payload = flags === IS_ABSENT ? undefined : view.subarray(payloadAt);
-  return { createdAt, ttlMs, loadMs: view.readUInt32BE(20), stamps, payload };
+  const expiredAt = view.readDoubleBE(3) || undefined;
+  return { createdAt, ttlMs, expiredAt, loadMs: view.readUInt32BE(28), stamps, payload };
+}
+
+/** What follows the opening of an envelope whose value is past its ttl from then on. */
+export function expiry(expiredAt: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeDoubleBE(expiredAt);
+  return bytes;
 }
 
 function readStamps(text: string): Stamp[] {

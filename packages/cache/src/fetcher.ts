@@ -1,7 +1,8 @@
 import type { Ticker } from './clock.ts';
 import type { Origin } from './entry.ts';
 import { Failures } from './failures.ts';
-import { Flight } from './flight.ts';
+import type { Flight } from './flight.ts';
+import { Flights } from './flights.ts';
 import type { Kept, L1 } from './l1.ts';
 import type { Claim, L2 } from './l2.ts';
 import { withLateTags } from './late-tags.ts';
@@ -67,8 +68,8 @@ export class Fetcher<V> {
   readonly #options: FetcherOptions;
   readonly #failures: Failures;
   #closedBy: unknown;
-  readonly #looks = new Map<string, Flight<Seen<V>>>();
-  readonly #loading = new Map<string, Flight<V | undefined>>();
+  readonly #looks: Flights<Seen<V>>;
+  readonly #loading: Flights<V | undefined>;
 
   constructor({ l1, l2, loads, tags, ticker }: FetcherParts<V>, options: FetcherOptions) {
     this.#l1 = l1;
@@ -78,6 +79,8 @@ export class Fetcher<V> {
     this.#ticker = ticker;
     this.#options = options;
     this.#failures = new Failures(options.errorTtlMs, ticker);
+    this.#looks = new Flights(() => l1.epoch);
+    this.#loading = new Flights(() => l1.epoch);
   }
 
   /** From L2 or the loader; what may be served while it is refreshed is served at once. */
@@ -85,7 +88,7 @@ export class Fetcher<V> {
     const { signal } = request;
     let old = this.#l1.any(key);
     let seen: Seen<V> = nothing;
-    if (!(old && this.#l1.isUsable(old)) && !joinable(this.#loading, key)) {
+    if (!(old && this.#l1.isUsable(old)) && !this.#loading.joinable(key)) {
       if (this.#l2) seen = await this.#look(key, this.#l2, signal);
       signal?.throwIfAborted();
       if (seen.entry && this.#l1.isFresh(seen.entry)) return seen.entry.value;
@@ -119,11 +122,8 @@ export class Fetcher<V> {
   /** What is under way for the key is older than what was just said about it: nobody keeps it. */
   fence(key: string): void {
     this.#failures.delete(key);
-    for (const underWay of [this.#loading, this.#looks]) {
-      const flight = underWay.get(key);
-      if (flight) flight.isFenced = true;
-      underWay.delete(key);
-    }
+    this.#loading.fence(key);
+    this.#looks.fence(key);
   }
 
   /** Waits for what runs; stops, with the reason, what takes longer than `timeoutMs`. Nothing begins after it. */
@@ -142,7 +142,7 @@ export class Fetcher<V> {
   }
 
   #underWay(): (Flight<Seen<V>> | Flight<V | undefined>)[] {
-    return [...this.#looks.values(), ...this.#loading.values()];
+    return [...this.#looks.all(), ...this.#loading.all()];
   }
 
   /** Waits for a load, or makes do with what is past its ttl. */
@@ -154,7 +154,7 @@ export class Fetcher<V> {
   ): Promise<V | undefined> {
     const failure = this.#failures.get(key);
     if (failure) return this.#makeDo(old, failure.error);
-    if (joinable(this.#loading, key)) {
+    if (this.#loading.joinable(key)) {
       this.shared += 1;
       request.onWait?.();
     }
@@ -274,27 +274,11 @@ export class Fetcher<V> {
   }
 
   /** What is under way for the key, or begins now. */
-  #flight<T>(
-    underWay: Map<string, Flight<T>>,
-    key: string,
-    work: (flight: Flight<T>) => Promise<T>,
-  ): Flight<T> {
-    const running = joinable(underWay, key);
+  #flight<T>(flights: Flights<T>, key: string, work: (flight: Flight<T>) => Promise<T>): Flight<T> {
+    const running = flights.joinable(key);
     if (running) return running;
     if (this.#closedBy !== undefined) throw this.#closedBy;
-    const land = (self: Flight<T>) => {
-      if (underWay.get(key) === self) underWay.delete(key);
-    };
-    const landing = async (self: Flight<T>) => {
-      try {
-        return await work(self);
-      } finally {
-        land(self);
-      }
-    };
-    const flight = new Flight(this.#l1.epoch, landing, land);
-    underWay.set(key, flight);
-    return flight;
+    return flights.begin(key, work);
   }
 
   #promote(flight: Flight<unknown>, key: string, found: Found<V>): Kept<V> {
@@ -306,10 +290,4 @@ export class Fetcher<V> {
   #entryOf({ epoch }: Flight<unknown>, { value, life, tags }: Found<V>): Kept<V> {
     return this.#l1.make(value, life, { source: 'l2', epoch, tags });
   }
-}
-
-/** What is under way for the key, unless it began before a tag of it was invalidated. */
-function joinable<T>(underWay: ReadonlyMap<string, Flight<T>>, key: string): Flight<T> | undefined {
-  const flight = underWay.get(key);
-  return flight && !isOver(flight.tags) ? flight : undefined;
 }

@@ -82,6 +82,15 @@ export class L1<V> {
     this.#entries.set(key, entry);
   }
 
+  /** The ttl of the entry is over now; it stays for what may be done with one that is past its ttl. */
+  expire(key: string): void {
+    const entry = this.#entries.peek(key);
+    if (!entry) return;
+    const now = this.#ticker.read();
+    entry.freshUntil = Math.min(entry.freshUntil, now);
+    entry.expiresAt = Math.min(entry.expiresAt, now);
+  }
+
   /** Grows whenever the changes of other processes may have been missed. */
   get epoch(): number {
     return this.#epoch;

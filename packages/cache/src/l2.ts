@@ -3,7 +3,7 @@ import { type Audience, Bus, type OnBusLoss } from './bus.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { Deletes } from './deletes.ts';
-import { headOf } from './envelope.ts';
+import { headOf, opening } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
@@ -43,7 +43,7 @@ export interface L2Stats {
   readonly leaseWaits: number;
   /** Times when messages of other processes began to be missed. */
   readonly busLosses: number;
-  /** Deletes that wait for L2 to come back. */
+  /** Deletes, expiries and invalidations that wait for L2 to come back. */
   readonly waitingDeletes: number;
 }
 
@@ -82,6 +82,7 @@ export class L2<V> {
   readonly #guard: Guard;
   readonly #reader: BatchReader;
   readonly #deletes: Deletes;
+  readonly #expiries: Deletes;
   readonly #leases: Leases | undefined;
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
@@ -95,6 +96,7 @@ export class L2<V> {
     this.#guard = new Guard(tier, ticker);
     this.#reader = new BatchReader(tier, this.#guard);
     this.#deletes = new Deletes(this.#guard, (keys) => this.#forget(keys));
+    this.#expiries = new Deletes(this.#guard, (keys) => this.#makeStale(keys));
     const { leaseMs, prefix, onBusLoss } = options;
     if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
     if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
@@ -105,7 +107,7 @@ export class L2<V> {
 
   /** Never rejects. */
   async read(key: string): Promise<Sight<V>> {
-    if (this.#deletes.has(key)) return nothing;
+    if (this.#isWaiting(key)) return nothing;
     // Asked for in the same turn, so that both are one operation.
     const asking = this.#stamper.everything();
     const name = this.#nameOf(key);
@@ -149,7 +151,7 @@ export class L2<V> {
     suffices: (found: Found<V>) => boolean,
     wait: WaitForOthers,
   ): Promise<Claim<V>> {
-    if (!this.#leases || this.#deletes.has(key)) return {};
+    if (!this.#leases || this.#isWaiting(key)) return {};
     for (let head = known; ; ) {
       const name = this.#nameOf(key);
       const answer = await this.#leases.take(name, head, wait);
@@ -207,11 +209,18 @@ export class L2<V> {
     return this.#deletes.delete(key);
   }
 
+  /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
+  expire(key: string): Promise<boolean> {
+    // A value that is still on its way would get there later, and fresh.
+    return this.#sets.has(key) ? this.delete(key) : this.#expiries.delete(key);
+  }
+
   /** Tries the deletes that wait a last time. */
   async close(): Promise<void> {
     this.#bus?.close();
     this.#deletes.stop();
-    await Promise.all([this.#deletes.replay(), this.#stamper.close()]);
+    this.#expiries.stop();
+    await Promise.all([this.#deletes.replay(), this.#expiries.replay(), this.#stamper.close()]);
   }
 
   stats(): L2Stats {
@@ -223,7 +232,7 @@ export class L2<V> {
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
       busLosses: this.#bus?.losses ?? 0,
-      waitingDeletes: this.#deletes.size + this.#stamper.waiting,
+      waitingDeletes: this.#deletes.size + this.#expiries.size + this.#stamper.waiting,
     };
   }
 
@@ -233,7 +242,7 @@ export class L2<V> {
     ttlMs: number,
     announce?: (written: Promise<void>) => Promise<void> | undefined,
   ): Promise<boolean> {
-    if (this.#deletes.has(key)) return false;
+    if (this.#isWaiting(key)) return false;
     const done = await this.#guard.run('write', () => {
       const written = this.#tier.write(this.#nameOf(key), bytes, this.#keepMs(ttlMs));
       return Promise.all([written, announce?.(written)]);
@@ -246,6 +255,22 @@ export class L2<V> {
     const names = keys.map((key) => this.#nameOf(key));
     const deleted = this.#tier.delete(names);
     return Promise.all([deleted, this.#bus?.announce(keys, deleted)]);
+  }
+
+  /** As `#forget`; what would not be kept past its ttl need not be kept at all. */
+  #makeStale(keys: readonly string[]): Promise<unknown> {
+    const { keepStaleMs } = this.#options;
+    const names = keys.map((key) => this.#nameOf(key));
+    const expiry = this.#sealer.expiry();
+    const patch = (name: string) => this.#tier.patch?.(name, opening, expiry, keepStaleMs);
+    const isPatch = this.#tier.patch && keepStaleMs > 0;
+    const done = isPatch ? Promise.all(names.map(patch)) : this.#tier.delete(names);
+    return Promise.all([done, this.#bus?.announceExpiry(keys, done)]);
+  }
+
+  /** Until L2 has confirmed what was said about the key, what it has may be wrong. */
+  #isWaiting(key: string): boolean {
+    return this.#deletes.has(key) || this.#expiries.has(key);
   }
 
   #nameOf(key: string): string {

@@ -141,6 +141,12 @@ class LayeredCache<V> implements Cache<V> {
     return { acknowledged: this.#l2 ? await this.#l2.delete(key) : true };
   }
 
+  async expire(key: string): Promise<WriteResult> {
+    this.#refuse();
+    this.#makeStale([key]);
+    return { acknowledged: this.#l2 ? await this.#l2.expire(key) : true };
+  }
+
   async invalidateTags(...tags: string[]): Promise<WriteResult> {
     this.#refuse();
     checkTags(tags);
@@ -206,6 +212,7 @@ class LayeredCache<V> implements Cache<V> {
   #audience(): Audience {
     return {
       changed: (keys) => this.#drop(keys),
+      expired: (keys) => this.#makeStale(keys),
       // Two processes may have renewed it at once, and be heard in another order than L2 saw them.
       renewed: (tag) => this.#tags.end(tag),
       distrust: () => {
@@ -220,6 +227,14 @@ class LayeredCache<V> implements Cache<V> {
     for (const key of keys) {
       this.#fetcher.fence(key);
       this.#l1.delete(key);
+    }
+  }
+
+  /** Somebody has said, here or in another process, that their ttl is over. */
+  #makeStale(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#fetcher.fence(key);
+      this.#l1.expire(key);
     }
   }
 

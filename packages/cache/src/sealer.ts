@@ -1,7 +1,7 @@
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import type { Life } from './entry.ts';
-import { type Envelope, seal, unseal } from './envelope.ts';
+import { type Envelope, expiry, seal, unseal } from './envelope.ts';
 import type { Stamper } from './stamper.ts';
 import type { Generation } from './tags.ts';
 
@@ -50,6 +50,11 @@ export class Sealer<V> {
     return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs: tookMs, stamps, payload });
   }
 
+  /** What makes an envelope stale from now on. */
+  expiry(): Uint8Array {
+    return expiry(this.#ticker.wall());
+  }
+
   /**
    * @param name the key in L2
    * @param everything the generation of the tag that every entry has
@@ -66,22 +71,31 @@ export class Sealer<V> {
       return undefined;
     }
     const tags = everything && this.#stamper.match(envelope.stamps, everything);
-    const createdAt = this.#ticker.read() - Math.max(0, ageMs);
+    const life = this.#lifeOf(envelope, ageMs);
     const decode = (current: readonly Generation[] | undefined) =>
-      current && this.#decode(envelope, name, createdAt, current);
+      current && this.#decode(envelope, name, life, current);
     // Only a value with tags of its own may have to wait for their ids.
     return tags instanceof Promise ? tags.then(decode) : decode(tags);
   }
 
+  #lifeOf({ ttlMs, expiredAt }: Envelope, ageMs: number): Life {
+    const now = this.#ticker.read();
+    const createdAt = now - Math.max(0, ageMs);
+    if (expiredAt === undefined) return { createdAt, expiresAt: createdAt + ttlMs };
+    // Also where the clock of whoever expired it is ahead of ours.
+    const expiredForMs = Math.max(0, this.#ticker.wall() - expiredAt);
+    return { createdAt, expiresAt: Math.min(createdAt + ttlMs, now - expiredForMs) };
+  }
+
   #decode(
-    { payload, ttlMs }: Envelope,
+    { payload }: Envelope,
     name: string,
-    createdAt: number,
+    life: Life,
     tags: readonly Generation[],
   ): Found<V> | undefined {
     try {
       const value = payload && (this.#codec.decode(payload, name) as V);
-      return { value, life: { createdAt, expiresAt: createdAt + ttlMs }, tags };
+      return { value, life, tags };
     } catch {
       this.foreign += 1;
       return undefined;
