@@ -59,6 +59,15 @@ export interface WaitOptions {
 export interface LoadOptions extends WaitOptions {
   /** Tags of the value, by which it can be invalidated. */
   readonly tags?: readonly string[];
+  /**
+   * Goes to the loader although a fresh value may be stored, and stores what it gives, as one load
+   * like any other: it takes the lease, and what was loaded elsewhere meanwhile does not do. Such a
+   * call shares only a load that is `fresh` too and whose loader was not called before it; others
+   * share it. An older load of the key in this process stores nothing then. A failure is not covered
+   * by a stored value, which stays; `errorTtlMs` holds. Other processes are not told: when the value
+   * has changed, `delete` it. Default false.
+   */
+  readonly fresh?: boolean;
 }
 
 /** How a caller waits for many values. */

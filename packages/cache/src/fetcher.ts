@@ -23,6 +23,8 @@ export interface Request<V> {
   readonly load: Loader<V, V | undefined>;
   /** Tags of the value unless the loader names others. */
   readonly tags: readonly string[];
+  /** Whether what is stored already does not do. */
+  readonly fresh?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called when it turns out that somebody else loads the key. */
   readonly onWait?: (() => void) | undefined;
@@ -68,6 +70,8 @@ export class Fetcher<V> {
   readonly #options: FetcherOptions;
   readonly #failures: Failures;
   #closedBy: unknown;
+  /** How often a loader was called. */
+  #calls = 0;
   readonly #looks: Flights<Seen<V>>;
   readonly #loading: Flights<V | undefined>;
 
@@ -83,8 +87,13 @@ export class Fetcher<V> {
     this.#loading = new Flights(() => l1.epoch);
   }
 
-  /** From L2 or the loader; what may be served while it is refreshed is served at once. */
-  async fetch(key: string, request: Request<V>): Promise<V | undefined> {
+  /** From L2 or the loader. */
+  fetch(key: string, request: Request<V>): Promise<V | undefined> {
+    return request.fresh ? this.#fetchAnew(key, request) : this.#fetchKnown(key, request);
+  }
+
+  /** What may be served while it is refreshed is served at once. */
+  async #fetchKnown(key: string, request: Request<V>): Promise<V | undefined> {
     const { signal } = request;
     let old = this.#l1.any(key);
     let seen: Seen<V> = nothing;
@@ -97,6 +106,27 @@ export class Fetcher<V> {
     if (!old || !this.#l1.isUsable(old)) return this.#load(key, request, seen, old);
     if (!this.#failures.get(key)) this.#begin(key, request, seen).join(undefined);
     return old.value;
+  }
+
+  /** From the loader; what is stored is only what the loader may compare with. */
+  async #fetchAnew(key: string, request: Request<V>): Promise<V | undefined> {
+    const calls = this.#calls;
+    const seen = this.#l2 ? await this.#look(key, this.#l2, request.signal) : nothing;
+    request.signal?.throwIfAborted();
+    const failure = this.#failures.get(key);
+    if (failure) throw failure.error;
+    const running = this.#loading.joinable(key);
+    if (running?.isAnew && running.began > calls) return this.#share(running, request);
+    // An older load must not store its value after this one, nor keep it from the lease.
+    this.fence(key);
+    running?.lease?.release();
+    return this.#begin(key, request, seen).join(request.signal);
+  }
+
+  #share(flight: Flight<V | undefined>, { onWait, signal }: Request<V>): Promise<V | undefined> {
+    this.shared += 1;
+    onWait?.();
+    return flight.join(signal);
   }
 
   /** From L2, if it is within its ttl there. */
@@ -113,6 +143,8 @@ export class Fetcher<V> {
 
   /** A value that was got from the loader or the user just now. */
   keep(key: string, value: V | undefined, ttlMs: number, asked: Asked): void {
+    // What L2 answers to an earlier question is older.
+    this.#looks.fence(key);
     const createdAt = this.#ticker.read();
     const life = { createdAt, expiresAt: createdAt + ttlMs };
     const tags = asked.tags.filter(({ tag }) => tag !== EVERYTHING);
@@ -154,11 +186,10 @@ export class Fetcher<V> {
   ): Promise<V | undefined> {
     const failure = this.#failures.get(key);
     if (failure) return this.#makeDo(old, failure.error);
-    if (this.#loading.joinable(key)) {
-      this.shared += 1;
-      request.onWait?.();
-    }
-    const loading = this.#begin(key, request, seen).join(request.signal);
+    const running = this.#loading.joinable(key);
+    const loading = running
+      ? this.#share(running, request)
+      : this.#begin(key, request, seen).join(request.signal);
     try {
       return await this.#softly(loading, old);
     } catch (error) {
@@ -193,9 +224,11 @@ export class Fetcher<V> {
     request: Request<V>,
     seen: Seen<V>,
   ): Promise<V | undefined> {
+    flight.isAnew = request.fresh === true;
     const { claim, stamps } = await this.#prepare(flight, key, request, seen);
     if (claim?.found) return this.#promote(flight, key, claim.found).value;
     const lease = stamps && claim?.lease;
+    flight.lease = lease;
     // Where L2 does not say, only this process will hold the value and end its tags.
     const tags = stamps ?? [EVERYTHING, ...request.tags].map((tag) => this.#tags.assume(tag));
     flight.tags = tags;
@@ -224,11 +257,12 @@ export class Fetcher<V> {
   ): Promise<{ claim?: Claim<V>; stamps?: readonly Generation[] | undefined }> {
     if (!this.#l2) return {};
     const { signal } = flight;
-    const suffices = (found: Found<V>) => this.#l1.isFresh(this.#entryOf(flight, found));
+    const suffices = (found: Found<V>) =>
+      !flight.isAnew && this.#l1.isFresh(this.#entryOf(flight, found));
     const stamping = this.#l2.stamps(tags, seen.everything);
     const claim = await this.#l2.claim(key, seen.known, suffices, { signal, onWait });
     const stamps = await stamping;
-    if (!stamps) claim.lease?.release();
+    if (!stamps || flight.isFenced) claim.lease?.release();
     return { claim, stamps };
   }
 
@@ -237,6 +271,8 @@ export class Fetcher<V> {
     key: string,
     load: Loader<V, V | undefined>,
   ): Promise<Loaded<V | undefined>> {
+    this.#calls += 1;
+    flight.began = this.#calls;
     const old = this.#l1.any(key);
     const previous = old && this.#l1.describe(old);
     const stop = (reason: unknown) => flight.stop(reason);

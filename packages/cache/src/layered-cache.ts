@@ -89,8 +89,9 @@ class LayeredCache<V> implements Cache<V> {
     load: Loader<V, V | undefined>,
     options?: LoadOptions,
   ): Promise<V | undefined> {
+    if (options !== undefined && !takesHit(options)) return this.#miss(key, load, options);
     const entry = this.#l1.fresh(key);
-    if (entry === undefined || options?.signal?.aborted) return this.#miss(key, load, options);
+    if (entry === undefined) return this.#miss(key, load, options);
     entry.promise ??= Promise.resolve(entry.value);
     return entry.promise;
   }
@@ -106,13 +107,13 @@ class LayeredCache<V> implements Cache<V> {
     load?: ManyLoader<V>,
     options?: ManyOptions,
   ): Promise<Map<string, V>> {
-    const { signal, tags = [] } = options ?? {};
+    const { signal, tags = [], fresh } = options ?? {};
     this.#refuse(signal);
     checkTags(tags);
     const wanted = new Set(keys);
     const batch = load && new LoadBatch(wanted, load, this.#loads);
     const calls = new Map<string, Promise<V | undefined>>();
-    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, { tags, signal }));
+    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, { tags, signal, fresh }));
     const results = await gather(calls, options?.onError);
     signal?.throwIfAborted();
     return results;
@@ -194,9 +195,9 @@ class LayeredCache<V> implements Cache<V> {
     options: LoadOptions | undefined,
   ): Promise<V | undefined> {
     this.#refuse(options?.signal);
-    const { signal, tags = [] } = options ?? {};
+    const { signal, tags = [], fresh } = options ?? {};
     checkTags(tags);
-    return this.#fetcher.fetch(key, { load, tags, signal });
+    return this.#fetcher.fetch(key, { load, tags, signal, fresh });
   }
 
   async #invalidate(tags: readonly string[]): Promise<WriteResult> {
@@ -241,15 +242,15 @@ class LayeredCache<V> implements Cache<V> {
   async #oneOfMany(
     key: string,
     batch: LoadBatch<V> | undefined,
-    { tags, signal }: Pick<Request<V>, 'tags' | 'signal'>,
+    asked: Pick<Request<V>, 'tags' | 'signal' | 'fresh'>,
   ): Promise<V | undefined> {
     try {
-      const entry = this.#l1.fresh(key);
+      const entry = asked.fresh && batch ? undefined : this.#l1.fresh(key);
       if (entry) return entry.value;
-      if (!batch) return await this.#fetcher.find(key, signal);
+      if (!batch) return await this.#fetcher.find(key, asked.signal);
       const load = (context: LoadContext<V>) => batch.join(context);
       const onWait = () => batch.settle(key);
-      return await this.#fetcher.fetch(key, { load, tags, signal, onWait });
+      return await this.#fetcher.fetch(key, { ...asked, load, onWait });
     } finally {
       batch?.settle(key);
     }
@@ -267,6 +268,11 @@ class LayeredCache<V> implements Cache<V> {
     this.#ticker.release();
     this.#retract();
   }
+}
+
+/** Whether a value that is at hand will do. */
+function takesHit({ signal, fresh }: LoadOptions): boolean {
+  return fresh !== true && signal?.aborted !== true;
 }
 
 function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
