@@ -14,6 +14,12 @@ export interface CacheEntry<V> {
   readonly tier: Source;
   /** The tags under which it was stored. */
   readonly tags: readonly string[];
+  /**
+   * Of the value, as in HTTP: what the loader set, or a strong one made of its bytes in L2, the same
+   * in every process. Without an L2 it is made when it is first read, of what `codec` makes of the
+   * value; where that cannot carry it, it is a random one.
+   */
+  readonly etag: string;
 }
 
 /** What a write came to. */

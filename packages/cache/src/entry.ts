@@ -22,6 +22,8 @@ export interface Origin {
   readonly epoch: number;
   /** The tags of the value as they were when it was asked for. */
   readonly tags: readonly Generation[];
+  /** Undefined where nobody has made it yet. */
+  readonly etag?: string | undefined;
 }
 
 /**
@@ -45,6 +47,8 @@ export class Entry<V> {
   /** Until when L1 need not ask L2 about it. */
   readonly trustedUntil: number;
   readonly source: Source;
+  /** Undefined until somebody asks for it, where L2 does not have it. */
+  etag: string | undefined;
 
   constructor(value: V, life: Life, times: Times, origin: Origin) {
     // What a hit reads comes first: it then lies in one line of the processor's cache.
@@ -57,5 +61,6 @@ export class Entry<V> {
     this.expiresAt = life.expiresAt;
     this.trustedUntil = times.trustedUntil;
     this.source = origin.source;
+    this.etag = origin.etag;
   }
 }

@@ -6,6 +6,7 @@ const letter = {
   createdAt: 1_700_000_000_123,
   ttlMs: 300_000,
   loadMs: 12,
+  etag: 'W/"\u00fc"',
   payload: Buffer.from('{}'),
 };
 
@@ -51,7 +52,7 @@ test('takes no text, no other version, no unknown flag, no nonsense and nothing 
     'older version': change(2, 1),
     'later version': change(2, 3),
     flag: change(11, 2),
-    'cut off': Buffer.from(seal(letter)).subarray(0, 35),
+    'cut off': Buffer.from(seal(letter)).subarray(0, 37),
     'endless creation': seal({ ...letter, createdAt: Number.POSITIVE_INFINITY }),
     'no ttl': seal({ ...letter, ttlMs: 0 }),
     'ttl is no number': seal({ ...letter, ttlMs: Number.NaN }),
@@ -65,6 +66,12 @@ test('carries stamps whatever the tags are', () => {
   const opened = unseal(seal({ ...letter, stamps }));
   expect(opened?.stamps).toEqual(stamps);
   expect(opened?.payload?.toString()).toBe('{}');
+});
+
+test('takes an etag that claims to be longer than all there is for nonsense', () => {
+  const bytes = Buffer.from(seal(letter));
+  bytes.writeUInt16BE(1000, 36);
+  expect(unseal(bytes)).toBeUndefined();
 });
 
 test('takes stamps that claim to be longer than all there is for nonsense', () => {

@@ -31,7 +31,7 @@ export interface Request<V> {
 }
 
 /** What was known when a value was asked for. */
-export type Asked = Pick<Origin, 'epoch' | 'tags'>;
+export type Asked = Pick<Origin, 'epoch' | 'tags' | 'etag'>;
 
 /** What the fetcher works with. */
 export interface FetcherParts<V> {
@@ -148,7 +148,7 @@ export class Fetcher<V> {
     const createdAt = this.#ticker.read();
     const life = { createdAt, expiresAt: createdAt + ttlMs };
     const tags = asked.tags.filter(({ tag }) => tag !== EVERYTHING);
-    this.#l1.set(key, this.#l1.make(value, life, { source: 'loader', epoch: asked.epoch, tags }));
+    this.#l1.set(key, this.#l1.make(value, life, { source: 'loader', ...asked, tags }));
   }
 
   /** What is under way for the key is older than what was just said about it: nobody keeps it. */
@@ -293,11 +293,12 @@ export class Fetcher<V> {
       return;
     }
     const ttlMs = this.jittered(loaded.ttlMs);
-    const payload = this.#l2?.encode(key, loaded.value);
-    const writing = { payload, ttlMs, tookMs: loaded.tookMs };
-    const written = await this.#l2?.fill(key, writing, tags, lease);
+    const encoded = this.#l2?.encode(key, loaded.value, loaded.etag);
+    const { etag } = encoded ?? loaded;
+    const writing = encoded && { ...encoded, ttlMs, tookMs: loaded.tookMs };
+    const written = writing && (await this.#l2?.fill(key, writing, tags, lease));
     if (written === 'fenced' || isFenced()) this.fenced += 1;
-    else this.keep(key, loaded.value, ttlMs, { epoch: flight.epoch, tags });
+    else this.keep(key, loaded.value, ttlMs, { epoch: flight.epoch, tags, etag });
   }
 
   /** What L2 has, fresh or kept for a failing loader; L1 keeps it too. */
@@ -323,7 +324,7 @@ export class Fetcher<V> {
     return entry;
   }
 
-  #entryOf({ epoch }: Flight<unknown>, { value, life, tags }: Found<V>): Kept<V> {
-    return this.#l1.make(value, life, { source: 'l2', epoch, tags });
+  #entryOf({ epoch }: Flight<unknown>, { value, life, tags, etag }: Found<V>): Kept<V> {
+    return this.#l1.make(value, life, { source: 'l2', epoch, tags, etag });
   }
 }

@@ -6,7 +6,7 @@ import { manualClock } from './testing/index.ts';
 function open(maxEntries = 100, ttlMs = 60_000) {
   const clock = manualClock();
   const l1 = new L1<string>(
-    { maxEntries, ttlMs, refreshAhead: 1, revalidateMs: 0, staleMs: 0 },
+    { maxEntries, ttlMs, refreshAhead: 1, revalidateMs: 0, staleMs: 0, etagOf: String },
     tickerOf(clock),
   );
   const put = (key: string, lifeMs = 1000) =>
@@ -87,7 +87,7 @@ test('sees time pass within 64 hits, in a loop that lets no timer run', () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   const ticker = tickerOf(undefined);
   const l1 = new L1<string>(
-    { maxEntries: 10, ttlMs: 1000, refreshAhead: 1, revalidateMs: 0, staleMs: 0 },
+    { maxEntries: 10, ttlMs: 1000, refreshAhead: 1, revalidateMs: 0, staleMs: 0, etagOf: String },
     ticker,
   );
   const now = ticker.read();

@@ -24,6 +24,8 @@ export interface L1Options {
   readonly refreshAhead: number;
   /** How long past its life it is served while it is refreshed. */
   readonly revalidateMs: number;
+  /** Makes the etag of a value that L2 does not have. */
+  readonly etagOf: (value: unknown) => string;
   /** How long past its life it is of use when a loader fails. */
   readonly staleMs: number;
 }
@@ -146,8 +148,10 @@ export class L1<V> {
   }
 
   /** Undefined where it is known that there is no value. */
-  describe({ value, createdAt, expiresAt, source, tags = [] }: Kept<V>): CacheEntry<V> | undefined {
+  describe(entry: Kept<V>): CacheEntry<V> | undefined {
+    const { value, createdAt, expiresAt, source, tags = [] } = entry;
     if (value === undefined) return undefined;
+    const { etagOf } = this.#options;
     const now = this.#ticker.read();
     return {
       value,
@@ -155,6 +159,10 @@ export class L1<V> {
       ttlMs: expiresAt - now,
       tier: source,
       tags: tags.map(({ tag }) => tag),
+      get etag() {
+        entry.etag ??= etagOf(value);
+        return entry.etag;
+      },
     };
   }
 

@@ -7,7 +7,7 @@ import { headOf, opening } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
-import { type Found, type Payload, Sealer, type Writing } from './sealer.ts';
+import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
 import { Stamper } from './stamper.ts';
 import { EVERYTHING, type Generation, type Tags } from './tags.ts';
 import type { Tier } from './tier.ts';
@@ -163,9 +163,12 @@ export class L2<V> {
     }
   }
 
-  /** @throws NotCacheableError from the codec, whether or not L2 is there */
-  encode(key: string, value: V | undefined): Payload {
-    return this.#sealer.encode(value, this.#nameOf(key));
+  /**
+   * @param etag of the value, if it has one already
+   * @throws NotCacheableError from the codec, whether or not L2 is there
+   */
+  encode(key: string, value: V | undefined, etag?: string): Encoded {
+    return this.#sealer.encode(value, this.#nameOf(key), etag);
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */

@@ -23,6 +23,7 @@ function open(options: Partial<CacheOptions> = {}) {
 
 /** Beyond the time for which the guard leaves a tier alone. */
 const untilProbe = () => clock.advance(1000);
+const etag = expect.stringMatching(/^"[\w-]{22}"$/);
 const broken = (): Promise<Value> => Promise.reject(new Error('database is away'));
 
 beforeEach(() => {
@@ -48,6 +49,7 @@ test('finds in L2 what another process has loaded, and keeps its age', async () 
     ttlMs: 9600,
     tier: 'l2',
     tags: [],
+    etag,
   });
   clock.advance(9600);
   await expect(there.getOrSet('a', broken)).rejects.toThrow('database is away');

@@ -20,6 +20,7 @@ afterEach(() => {
 
 const user = (id: string): User => ({ id });
 const never = () => new Promise<never>(() => undefined);
+const etag = expect.stringMatching(/^"[\w-]{22}"$/);
 const broken = (): Promise<User> => Promise.reject(new Error('database is away'));
 
 test('loads a key once however many callers wait for it', async () => {
@@ -95,6 +96,7 @@ test('serves a value past its ttl when the loader fails, as long as allowed', as
     ttlMs: -4999,
     tier: 'loader',
     tags: [],
+    etag,
   });
   expect(cache.stats()).toMatchObject({ staleServed: 1, loadFailures: 1 });
   clock.advance(1);
@@ -243,6 +245,7 @@ test('the loader learns its key and what was known before, and says how to store
       ttlMs: 0,
       tier: 'loader',
       tags: [],
+      etag,
     });
     skip();
     return user('second');
@@ -276,6 +279,7 @@ test('entry tells age, time left and origin', async () => {
     ttlMs: 700,
     tier: 'loader',
     tags: [],
+    etag,
   });
   expect(cache.entry('b')).toBeUndefined();
 });

@@ -14,8 +14,9 @@ import { checkInteger, checkTags } from './check.ts';
 import { type Ticker, tickerOf } from './clock.ts';
 import { CacheClosedError } from './errors.ts';
 import { Fetcher, type Request } from './fetcher.ts';
-import { L1 } from './l1.ts';
-import { L2, type L2Stats } from './l2.ts';
+import type { L1 } from './l1.ts';
+import type { L2 } from './l2.ts';
+import { noL2, openL1, openL2 } from './levels.ts';
 import { type LoadContext, type Loader, Loads } from './load.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
@@ -29,17 +30,6 @@ import { EVERYTHING, Tags } from './tags.ts';
 export function createCache<V>(options: CacheOptions): Cache<V> {
   return new LayeredCache(resolveOptions(options));
 }
-
-const noL2: L2Stats = {
-  hits: 0,
-  misses: 0,
-  foreign: 0,
-  failures: 0,
-  skipped: 0,
-  leaseWaits: 0,
-  busLosses: 0,
-  waitingDeletes: 0,
-};
 
 class LayeredCache<V> implements Cache<V> {
   readonly name: string;
@@ -126,12 +116,14 @@ class LayeredCache<V> implements Cache<V> {
     const tags = options?.tags ?? [];
     checkTags(tags);
     const ttlMs = this.#fetcher.jittered(options?.ttlMs ?? this.#ttlMs);
-    const payload = this.#l2?.encode(key, value);
+    const encoded = this.#l2?.encode(key, value);
     this.#fetcher.fence(key);
     const own = tags.map((tag) => this.#tags.assume(tag));
-    this.#fetcher.keep(key, value, ttlMs, { epoch: this.#l1.epoch, tags: own });
-    if (!this.#l2) return { acknowledged: true };
-    if (await this.#l2.set(key, { payload, ttlMs, tookMs: 0 }, tags)) return { acknowledged: true };
+    const { epoch } = this.#l1;
+    this.#fetcher.keep(key, value, ttlMs, { epoch, tags: own, etag: encoded?.etag });
+    if (!this.#l2 || !encoded) return { acknowledged: true };
+    const writing = { ...encoded, ttlMs, tookMs: 0 };
+    if (await this.#l2.set(key, writing, tags)) return { acknowledged: true };
     // L2 may still have the older value, which nobody must see once it is back.
     return { acknowledged: await this.#l2.delete(key) };
   }
@@ -273,27 +265,4 @@ class LayeredCache<V> implements Cache<V> {
 /** Whether a value that is at hand will do. */
 function takesHit({ signal, fresh }: LoadOptions): boolean {
   return fresh !== true && signal?.aborted !== true;
-}
-
-function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
-  const { maxEntries, l1TtlMs: ttlMs, refreshAhead } = options;
-  const { staleWhileRevalidateMs: revalidateMs, staleIfErrorMs: staleMs } = options;
-  return new L1({ maxEntries, ttlMs, refreshAhead, revalidateMs, staleMs }, ticker);
-}
-
-const DAY_MS = 86_400_000;
-
-function openL2<V>(
-  options: ResolvedOptions,
-  ticker: Ticker,
-  tags: Tags,
-  audience: Audience,
-): L2<V> | undefined {
-  const { l2: tier, name, version, codec, leaseMs, onBusLoss } = options;
-  if (!tier) return undefined;
-  const prefix = `${name}:v${version}:`;
-  const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
-  const keepTagsMs = Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMs));
-  const parts = { tier, ticker, tags, audience };
-  return new L2(parts, { prefix, codec, keepStaleMs, keepTagsMs, leaseMs, onBusLoss });
 }

@@ -2,6 +2,7 @@ import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import type { Life } from './entry.ts';
 import { type Envelope, expiry, seal, unseal } from './envelope.ts';
+import { etagOf } from './etag.ts';
 import type { Stamper } from './stamper.ts';
 import type { Generation } from './tags.ts';
 
@@ -10,16 +11,20 @@ export interface Found<V> {
   /** Undefined when L2 knows that there is none. */
   readonly value: V | undefined;
   readonly life: Life;
+  readonly etag: string;
   /** The tags of the value, which are not over. */
   readonly tags: readonly Generation[];
 }
 
-/** Undefined when there is no value. */
-export type Payload = Uint8Array | undefined;
+/** A value as bytes. */
+export interface Encoded {
+  /** Undefined when there is no value; then the etag is empty. */
+  readonly payload: Uint8Array | undefined;
+  readonly etag: string;
+}
 
 /** What is written for a key. */
-export interface Writing {
-  readonly payload: Payload;
+export interface Writing extends Encoded {
   readonly ttlMs: number;
   readonly tookMs: number;
 }
@@ -41,13 +46,18 @@ export class Sealer<V> {
     this.#ticker = ticker;
   }
 
-  /** @throws NotCacheableError from the codec */
-  encode(value: V | undefined, name: string): Payload {
-    return value === undefined ? undefined : this.#codec.encode(value, name);
+  /**
+   * @param etag of the value, if it has one already
+   * @throws NotCacheableError from the codec
+   */
+  encode(value: V | undefined, name: string, etag?: string): Encoded {
+    if (value === undefined) return { payload: undefined, etag: '' };
+    const payload = this.#codec.encode(value, name);
+    return { payload, etag: etag ?? etagOf(payload) };
   }
 
-  seal({ payload, ttlMs, tookMs }: Writing, stamps: readonly Generation[]): Uint8Array {
-    return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs: tookMs, stamps, payload });
+  seal({ payload, etag, ttlMs, tookMs }: Writing, stamps: readonly Generation[]): Uint8Array {
+    return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs: tookMs, stamps, etag, payload });
   }
 
   /** What makes an envelope stale from now on. */
@@ -88,14 +98,14 @@ export class Sealer<V> {
   }
 
   #decode(
-    { payload }: Envelope,
+    { payload, etag }: Envelope,
     name: string,
     life: Life,
     tags: readonly Generation[],
   ): Found<V> | undefined {
     try {
       const value = payload && (this.#codec.decode(payload, name) as V);
-      return { value, life, tags };
+      return { value, life, etag, tags };
     } catch {
       this.foreign += 1;
       return undefined;
