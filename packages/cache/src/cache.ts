@@ -38,6 +38,8 @@ export interface CacheStats {
     readonly misses: number;
     /** How many there are now. */
     readonly entries: number;
+    /** What they take now, as `l1.maxBytes` estimates it; 0 without that. */
+    readonly bytes: number;
   };
   /** All zero without an L2. */
   readonly l2: L2Stats;

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
 import { Entry, type Life, type Origin } from './entry.ts';
+import { estimateBytes } from './size.ts';
 import { isOver } from './tags.ts';
 
 /** Every 64th hit looks at the exact time, so that a loop that never yields sees time pass. */
@@ -15,9 +16,14 @@ const nothing = new Entry<never>(
   { source: 'loader', epoch: 0, tags: [] },
 );
 
+/** What an entry takes without its key and value: here, in lru-cache and in the Map of that; about. */
+const ENTRY_BYTES = 256;
+
 /** How L1 keeps values. */
 export interface L1Options {
   readonly maxEntries: number;
+  /** Undefined for no bound. */
+  readonly maxBytes: number | undefined;
   /** How long an entry is served before L2 is asked again; undefined where there is no L2. */
   readonly ttlMs: number | undefined;
   /** The part of its life after which an entry is refreshed when it is used, 1 for never. */
@@ -49,13 +55,19 @@ export class L1<V> {
   #isRoomy = true;
 
   constructor(options: L1Options, ticker: Ticker) {
-    this.#entries = new LRUCache({ max: options.maxEntries });
+    const { maxEntries: max, maxBytes: maxSize } = options;
+    this.#entries = new LRUCache(maxSize === undefined ? { max } : { max, maxSize });
     this.#options = options;
     this.#ticker = ticker;
   }
 
   get size(): number {
     return this.#entries.size - (this.#entries.has(companion) ? 1 : 0);
+  }
+
+  /** What the entries take, as estimated; 0 without `maxBytes`. */
+  get bytes(): number {
+    return this.#entries.calculatedSize;
   }
 
   /**
@@ -84,9 +96,20 @@ export class L1<V> {
     return entry && !this.#isGone(entry) ? entry : undefined;
   }
 
+  /** An entry that is larger than all of L1 may be is not kept, nor is the one before it. */
   set(key: string, entry: Kept<V>): void {
-    this.#entries.set(key, entry);
-    this.#isRoomy = this.#entries.size <= this.#options.maxEntries / 2;
+    const { maxEntries, maxBytes } = this.#options;
+    if (maxBytes === undefined) this.#entries.set(key, entry);
+    else this.#setWithin(maxBytes, key, entry);
+    const isSmall = maxBytes === undefined || this.bytes <= maxBytes / 2;
+    this.#isRoomy = isSmall && this.#entries.size <= maxEntries / 2;
+  }
+
+  #setWithin(maxBytes: number, key: string, entry: Kept<V>): void {
+    const frame = ENTRY_BYTES + 2 * key.length;
+    const size = Math.ceil(frame + estimateBytes(entry.value, maxBytes));
+    if (size > maxBytes) this.delete(key);
+    else this.#entries.set(key, entry, { size });
   }
 
   /** The ttl of the entry is over now; it stays for what may be done with one that is past its ttl. */
@@ -187,11 +210,16 @@ export class L1<V> {
   delete(key: string): void {
     if (!this.#entries.has(key)) return;
     // lru-cache empties all its arrays when it deletes its last entry: O(max). Another one keeps it company.
-    if (this.#entries.size === 1) this.#entries.set(companion, nothing);
+    if (this.#entries.size === 1) this.#entries.set(companion, nothing, companySize(this.#options));
     this.#entries.delete(key);
   }
 
   clear(): void {
     this.#entries.clear();
   }
+}
+
+/** lru-cache takes a size only where there is a bound, and then no other than a positive one. */
+function companySize({ maxBytes }: L1Options): { size?: number } {
+  return maxBytes === undefined ? {} : { size: 1 };
 }

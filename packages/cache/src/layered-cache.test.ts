@@ -290,7 +290,7 @@ test('counts what it does', async () => {
   await cache.getOrSet('a', broken);
   cache.peek('a');
   expect(cache.stats()).toEqual({
-    l1: { hits: 2, misses: 1, entries: 1 },
+    l1: { hits: 2, misses: 1, entries: 1, bytes: 0 },
     l2: {
       hits: 0,
       misses: 0,

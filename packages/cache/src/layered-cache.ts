@@ -159,9 +159,9 @@ class LayeredCache<V> implements Cache<V> {
   }
 
   stats(): CacheStats {
-    const { hits, misses, size } = this.#l1;
+    const { hits, misses, size, bytes } = this.#l1;
     return {
-      l1: { hits, misses, entries: size },
+      l1: { hits, misses, entries: size, bytes },
       l2: this.#l2?.stats() ?? noL2,
       loads: this.#loads.started,
       loadFailures: this.#loads.failed,
