@@ -35,6 +35,11 @@ export interface L2Stats {
   readonly misses: number;
   /** Bytes under our keys that were not ours, or not readable: counted as misses too. */
   readonly foreign: number;
+  /** Values that were not written, as they have more than `maxValueBytes`. */
+  readonly tooLarge: number;
+  /** Bytes that were read under keys, tags apart, and bytes that were written there. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
   /** Operations that failed or took too long. */
   readonly failures: number;
   /** Operations that were not tried, as L2 was away. */
@@ -61,6 +66,8 @@ export interface L2Options {
   /** What all keys of this cache and schema version begin with. */
   readonly prefix: string;
   readonly codec: Codec;
+  /** Larger ones are not written. */
+  readonly maxValueBytes: number;
   /** How much longer than its ttl a value is kept, to be served when a loader fails. */
   readonly keepStaleMs: number;
   /** How long the id of a tag is kept: longer than any value, or values are lost with it. */
@@ -71,12 +78,18 @@ export interface L2Options {
   readonly onBusLoss: OnBusLoss;
 }
 
+/** What is written instead of a value that is not. */
+const expired = { payload: undefined, etag: '', isExpired: true };
+
 const nothing = { found: undefined, known: undefined, everything: undefined };
 
 /** The shared level: a tier behind its guard, with our keys, envelopes, leases and queue of deletes. */
 export class L2<V> {
   #hits = 0;
   #misses = 0;
+  #tooLarge = 0;
+  #bytesRead = 0;
+  #bytesWritten = 0;
   readonly #tier: Tier;
   readonly #options: L2Options;
   readonly #guard: Guard;
@@ -114,6 +127,7 @@ export class L2<V> {
     const bytes = await this.#reader.read(name);
     const everything = asking instanceof Promise ? await asking : asking;
     if (bytes === AWAY) return nothing;
+    this.#bytesRead += bytes?.length ?? 0;
     const opened = bytes && this.#sealer.open(bytes, name, everything);
     const found = opened instanceof Promise ? await opened : opened;
     if (found) this.#hits += 1;
@@ -157,6 +171,7 @@ export class L2<V> {
       const answer = await this.#leases.take(name, head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
+      this.#bytesRead += answer.length;
       const found = await this.#sealer.open(answer, name, await this.#stamper.everything());
       if (found && suffices(found)) return { found };
       head = headOf(answer);
@@ -178,11 +193,14 @@ export class L2<V> {
     stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    const bytes = this.#sealer.seal(writing, stamps);
-    if (lease) return lease.write(bytes, this.#keepMs(writing.ttlMs));
+    const isTooLarge = this.#isTooLarge(writing);
+    // In its place comes nothing, for no longer than must be: what was there before is older.
+    const bytes = this.#sealer.seal(isTooLarge ? { ...writing, ...expired } : writing, stamps);
+    const keepMs = isTooLarge ? 1 : this.#keepMs(writing.ttlMs);
+    if (lease) return this.#written(bytes, await lease.write(bytes, keepMs));
     // Without the right to write, another process may have deleted the key since the load began.
     if (this.#leases) return 'away';
-    return (await this.#write(key, bytes, writing.ttlMs)) ? 'stored' : 'away';
+    return (await this.#write(key, bytes, keepMs)) ? 'stored' : 'away';
   }
 
   /**
@@ -197,8 +215,10 @@ export class L2<V> {
     if (this.#sets.get(key) !== mark) return true;
     this.#sets.delete(key);
     if (!stamps) return false;
+    if (this.#isTooLarge(writing)) return this.#deletes.delete(key);
     const bytes = this.#sealer.seal(writing, stamps);
-    return this.#write(key, bytes, writing.ttlMs, (written) => this.#bus?.announce([key], written));
+    const keepMs = this.#keepMs(writing.ttlMs);
+    return this.#write(key, bytes, keepMs, (written) => this.#bus?.announce([key], written));
   }
 
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
@@ -231,6 +251,9 @@ export class L2<V> {
       hits: this.#hits,
       misses: this.#misses,
       foreign: this.#sealer.foreign,
+      tooLarge: this.#tooLarge,
+      bytesRead: this.#bytesRead,
+      bytesWritten: this.#bytesWritten,
       failures: this.#guard.failures,
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
@@ -242,15 +265,28 @@ export class L2<V> {
   async #write(
     key: string,
     bytes: Uint8Array,
-    ttlMs: number,
+    keepMs: number,
     announce?: (written: Promise<void>) => Promise<void> | undefined,
   ): Promise<boolean> {
     if (this.#isWaiting(key)) return false;
     const done = await this.#guard.run('write', () => {
-      const written = this.#tier.write(this.#nameOf(key), bytes, this.#keepMs(ttlMs));
+      const written = this.#tier.write(this.#nameOf(key), bytes, keepMs);
       return Promise.all([written, announce?.(written)]);
     });
-    return done !== AWAY;
+    if (done === AWAY) return false;
+    this.#bytesWritten += bytes.length;
+    return true;
+  }
+
+  #written(bytes: Uint8Array, result: LeasedWrite): LeasedWrite {
+    if (result === 'stored') this.#bytesWritten += bytes.length;
+    return result;
+  }
+
+  #isTooLarge({ payload }: Writing): boolean {
+    const isTooLarge = payload !== undefined && payload.length > this.#options.maxValueBytes;
+    if (isTooLarge) this.#tooLarge += 1;
+    return isTooLarge;
   }
 
   /** One after the other on the same connection, and done when both are: else both are done again. */

@@ -34,6 +34,9 @@ export const noL2: L2Stats = {
   hits: 0,
   misses: 0,
   foreign: 0,
+  tooLarge: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
   failures: 0,
   skipped: 0,
   leaseWaits: 0,
@@ -50,11 +53,12 @@ export function openL2<V>(
   tags: Tags,
   audience: Audience,
 ): L2<V> | undefined {
-  const { l2: tier, name, version, codec, leaseMs, onBusLoss } = options;
+  const { l2: tier, name, version, codec, maxValueBytes, leaseMs, onBusLoss } = options;
   if (!tier) return undefined;
   const prefix = `${name}:v${version}:`;
   const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
   const keepTagsMs = Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMs));
   const parts = { tier, ticker, tags, audience };
-  return new L2(parts, { prefix, codec, keepStaleMs, keepTagsMs, leaseMs, onBusLoss });
+  const values = { codec, maxValueBytes, keepStaleMs, keepTagsMs };
+  return new L2(parts, { prefix, ...values, leaseMs, onBusLoss });
 }

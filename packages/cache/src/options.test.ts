@@ -18,6 +18,7 @@ test('fills in the defaults', () => {
     jitter: 0,
     leaseMs: 3000,
     onBusLoss: 'revalidate',
+    maxValueBytes: 1_048_576,
     softMs: undefined,
     hardMs: 30_000,
   });
@@ -49,6 +50,7 @@ test.each<[object, string]>([
   [{ loadTimeout: { softMs: 0 } }, 'loadTimeout.softMs must be a positive integer, got 0'],
   [{ loadTimeout: { hardMs: 0 } }, 'loadTimeout.hardMs must be a positive integer, got 0'],
   [{ loadTimeout: { hardMs: 2 ** 31 } }, 'loadTimeout.hardMs must be at most 2147483647 ms'],
+  [{ maxValueBytes: 0 }, 'maxValueBytes must be a positive integer, got 0'],
   [{ codec: {} }, 'codec must have encode(), got [object Object]'],
   [{ l2: 'redis://' }, 'l2 must have isReady(), got "redis://"'],
   [{ clock: { now: Date.now } }, 'clock must have wall(), got [object Object]'],

@@ -72,6 +72,14 @@ export interface CacheOptions {
   readonly onBusLoss?: OnBusLoss;
   /** How values become bytes in L2. Default `json()`. */
   readonly codec?: Codec;
+  /**
+   * How many bytes a value may have in L2, as the codec makes them. A larger one holds up all others
+   * on the connection, and is the first to miss the deadline of an operation. It is given to the
+   * callers and kept in the memory of this process only; L2 has no value for its key then, so that
+   * each process loads it, or after a `set` misses it, for itself. Counted in
+   * `stats().l2.tooLarge`. Default 1,048,576 (1 MiB).
+   */
+  readonly maxValueBytes?: number;
   /** For tests. Default the system's clocks; with these a hit may be served up to 20 ms past its ttl. */
   readonly clock?: Clock;
 }
@@ -96,6 +104,7 @@ export interface ResolvedOptions {
   readonly leaseMs: number | undefined;
   readonly onBusLoss: OnBusLoss;
   readonly codec: Codec;
+  readonly maxValueBytes: number;
   readonly clock: Clock | undefined;
 }
 
@@ -109,6 +118,7 @@ const defaults = {
   jitter: 0,
   lease: { ms: 3000 },
   onBusLoss: 'revalidate',
+  maxValueBytes: 1_048_576,
 } as const;
 
 /** @throws RangeError or TypeError that names the option and its value */
@@ -146,6 +156,7 @@ function checkTimes(
   checkInteger('staleWhileRevalidateMs', options.staleWhileRevalidateMs, 0);
   checkInteger('negativeTtlMs', options.negativeTtlMs, 0);
   checkInteger('errorTtlMs', options.errorTtlMs, 0);
+  checkInteger('maxValueBytes', options.maxValueBytes, 1);
   checkInteger('l1.maxEntries', options.maxEntries, 1);
   checkInteger('l1.ttlMs', options.l1TtlMs, 1);
 }

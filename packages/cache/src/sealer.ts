@@ -27,6 +27,8 @@ export interface Encoded {
 export interface Writing extends Encoded {
   readonly ttlMs: number;
   readonly tookMs: number;
+  /** Whether it is past its ttl as soon as it is written. */
+  readonly isExpired?: boolean;
 }
 
 /** A value from another host's clock may seem to be from the future by this much. */
@@ -56,8 +58,11 @@ export class Sealer<V> {
     return { payload, etag: etag ?? etagOf(payload) };
   }
 
-  seal({ payload, etag, ttlMs, tookMs }: Writing, stamps: readonly Generation[]): Uint8Array {
-    return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs: tookMs, stamps, etag, payload });
+  seal(writing: Writing, stamps: readonly Generation[]): Uint8Array {
+    const { payload, etag, ttlMs, tookMs, isExpired } = writing;
+    const createdAt = this.#ticker.wall();
+    const expiredAt = isExpired ? createdAt : undefined;
+    return seal({ createdAt, ttlMs, expiredAt, loadMs: tookMs, stamps, etag, payload });
   }
 
   /** What makes an envelope stale from now on. */
