@@ -21,6 +21,7 @@ import { type LoadContext, type Loader, Loads } from './load.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { EVERYTHING, Tags } from './tags.ts';
+import { withinSpan } from './tracing.ts';
 
 /**
  * Makes a cache. It opens no connection and reads nothing but its options.
@@ -103,7 +104,7 @@ class LayeredCache<V> implements Cache<V> {
     this.#refuse(signal);
     checkTags(tags);
     const wanted = new Set(keys);
-    const batch = load && new LoadBatch(wanted, load, this.#loads);
+    const batch = load && new LoadBatch(wanted, this.#tracedMany(load), this.#loads);
     const calls = new Map<string, Promise<V | undefined>>();
     for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, { tags, signal, fresh }));
     const results = await gather(calls, options?.onError);
@@ -191,7 +192,9 @@ class LayeredCache<V> implements Cache<V> {
     this.#refuse(options?.signal);
     const { signal, tags = [], fresh } = options ?? {};
     checkTags(tags);
-    return this.#fetcher.fetch(key, { load, tags, signal, fresh });
+    const traced: Loader<V, V | undefined> = (context) =>
+      this.#withinSpan(1, context.signal, () => load(context));
+    return this.#fetcher.fetch(key, { load: traced, tags, signal, fresh });
   }
 
   async #invalidate(tags: readonly string[]): Promise<WriteResult> {
@@ -202,6 +205,16 @@ class LayeredCache<V> implements Cache<V> {
     }
     for (const tag of tags) this.#tags.end(tag);
     return { acknowledged: true };
+  }
+
+  #tracedMany(load: ManyLoader<V>): ManyLoader<V> {
+    return (keys, context) =>
+      this.#withinSpan(keys.length, context.signal, () => load(keys, context));
+  }
+
+  #withinSpan<T>(keys: number, signal: AbortSignal, load: () => T | PromiseLike<T>): Promise<T> {
+    const attributes = { 'cache.name': this.name, 'cache.keys': keys };
+    return withinSpan(`load ${this.name}`, attributes, load, signal);
   }
 
   #audience(): Audience {
