@@ -6,7 +6,16 @@ import { manualClock } from './testing/index.ts';
 function open(maxEntries = 100, ttlMs = 60_000, maxBytes?: number) {
   const clock = manualClock();
   const l1 = new L1<string>(
-    { maxEntries, maxBytes, ttlMs, refreshAhead: 1, revalidateMs: 0, staleMs: 0, etagOf: String },
+    {
+      maxEntries,
+      maxBytes,
+      freeze: false,
+      ttlMs,
+      refreshAhead: 1,
+      revalidateMs: 0,
+      staleMs: 0,
+      etagOf: String,
+    },
     tickerOf(clock),
   );
   const put = (key: string, lifeMs = 1000, value = `${key}!`) =>
@@ -90,6 +99,7 @@ test('sees time pass within 64 hits, in a loop that lets no timer run', () => {
     {
       maxEntries: 10,
       maxBytes: undefined,
+      freeze: false,
       ttlMs: 1000,
       refreshAhead: 1,
       revalidateMs: 0,

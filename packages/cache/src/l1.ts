@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
 import { Entry, type Life, type Origin } from './entry.ts';
+import { deepFreeze } from './freeze.ts';
 import { estimateBytes } from './size.ts';
 import { isOver } from './tags.ts';
 
@@ -30,6 +31,8 @@ export interface L1Options {
   readonly refreshAhead: number;
   /** How long past its life it is served while it is refreshed. */
   readonly revalidateMs: number;
+  /** Whether values are frozen, so that no caller can change what others are given. */
+  readonly freeze: boolean;
   /** Makes the etag of a value that L2 does not have. */
   readonly etagOf: (value: unknown) => string;
   /** How long past its life it is of use when a loader fails. */
@@ -144,7 +147,8 @@ export class L1<V> {
   }
 
   make(value: V | undefined, life: Life, origin: Origin): Kept<V> {
-    const { ttlMs, refreshAhead, revalidateMs } = this.#options;
+    const { ttlMs, refreshAhead, revalidateMs, freeze } = this.#options;
+    if (freeze) deepFreeze(value);
     const { createdAt, expiresAt } = life;
     const trustedUntil =
       ttlMs === undefined ? expiresAt + revalidateMs : this.#ticker.read() + ttlMs;

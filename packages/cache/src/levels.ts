@@ -9,13 +9,11 @@ import type { Tags } from './tags.ts';
 
 /** The memory of this process as the options want it. */
 export function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
-  const { maxEntries, maxBytes, l1TtlMs: ttlMs, refreshAhead } = options;
+  const { maxEntries, maxBytes, l1TtlMs: ttlMs, refreshAhead, freeze } = options;
   const { staleWhileRevalidateMs: revalidateMs, staleIfErrorMs: staleMs } = options;
   const etagOf = etagMaker(options.codec);
-  return new L1(
-    { maxEntries, maxBytes, ttlMs, refreshAhead, revalidateMs, staleMs, etagOf },
-    ticker,
-  );
+  const times = { ttlMs, refreshAhead, revalidateMs, staleMs };
+  return new L1({ maxEntries, maxBytes, ...times, freeze, etagOf }, ticker);
 }
 
 /** Without an L2 also what the codec cannot carry may be stored. */

@@ -19,6 +19,7 @@ test('fills in the defaults', () => {
     leaseMs: 3000,
     onBusLoss: 'revalidate',
     maxValueBytes: 1_048_576,
+    freeze: false,
     softMs: undefined,
     hardMs: 30_000,
   });
@@ -51,6 +52,7 @@ test.each<[object, string]>([
   [{ loadTimeout: { hardMs: 0 } }, 'loadTimeout.hardMs must be a positive integer, got 0'],
   [{ loadTimeout: { hardMs: 2 ** 31 } }, 'loadTimeout.hardMs must be at most 2147483647 ms'],
   [{ maxValueBytes: 0 }, 'maxValueBytes must be a positive integer, got 0'],
+  [{ freeze: 'production' }, 'freeze must be a boolean, got "production"'],
   [{ codec: {} }, 'codec must have encode(), got [object Object]'],
   [{ l2: 'redis://' }, 'l2 must have isReady(), got "redis://"'],
   [{ clock: { now: Date.now } }, 'clock must have wall(), got [object Object]'],

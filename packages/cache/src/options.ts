@@ -1,5 +1,5 @@
 import type { OnBusLoss } from './bus.ts';
-import { checkDelay, checkFraction, checkInteger, checkMethods } from './check.ts';
+import { checkBoolean, checkDelay, checkFraction, checkInteger, checkMethods } from './check.ts';
 import type { Clock } from './clock.ts';
 import { type Codec, json } from './codec.ts';
 import type { Tier } from './tier.ts';
@@ -36,8 +36,8 @@ export interface CacheOptions {
      * and for text in its value, the length of binary data, and 8 to 32 for each property, element
      * and object. For what JSON can carry that is from three quarters of the heap it takes to about
      * twice of it. Least recently used entries go first; a value that alone is larger is given to
-     * the callers and not kept in memory. Counting costs some microseconds per kilobyte stored, and
-     * nothing when a value is read. Default none: only `maxEntries` bounds the memory.
+     * the callers and not kept in memory. Counting costs time whenever a value comes into memory, and
+     * none when it is read. Default none: only `maxEntries` bounds the memory.
      */
     readonly maxBytes?: number;
     /**
@@ -80,6 +80,13 @@ export interface CacheOptions {
    * `stats().l2.tooLarge`. Default 1,048,576 (1 MiB).
    */
   readonly maxValueBytes?: number;
+  /**
+   * Freezes the values that are stored, with all plain objects and arrays in them, so that a caller
+   * that changes what it shares with others gets a TypeError; also the object that you `set` or that
+   * the loader gave. It costs time whenever a value comes into memory, and none when it is read.
+   * Default false; meant for development: `freeze: process.env.NODE_ENV !== 'production'`.
+   */
+  readonly freeze?: boolean;
   /** For tests. Default the system's clocks; with these a hit may be served up to 20 ms past its ttl. */
   readonly clock?: Clock;
 }
@@ -105,6 +112,7 @@ export interface ResolvedOptions {
   readonly onBusLoss: OnBusLoss;
   readonly codec: Codec;
   readonly maxValueBytes: number;
+  readonly freeze: boolean;
   readonly clock: Clock | undefined;
 }
 
@@ -119,6 +127,7 @@ const defaults = {
   lease: { ms: 3000 },
   onBusLoss: 'revalidate',
   maxValueBytes: 1_048_576,
+  freeze: false,
 } as const;
 
 /** @throws RangeError or TypeError that names the option and its value */
@@ -137,6 +146,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   if (softMs !== undefined) checkDelay('loadTimeout.softMs', softMs);
   if (leaseMs !== undefined) checkDelay('lease.ms', leaseMs);
   checkOnBusLoss(rest.onBusLoss);
+  checkBoolean('freeze', rest.freeze);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (l2 !== undefined) checkMethods('l2', l2, ['isReady', 'read', 'write', 'delete']);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'wall']);
