@@ -134,7 +134,8 @@ export interface Cache<V> {
   ): Promise<Map<string, V>>;
 
   /**
-   * Stores a value. A load that runs meanwhile stores nothing.
+   * Stores a value. A load that runs meanwhile stores nothing. When the same process says something
+   * else about the key before L2 was told, only that is told, and both are answered alike.
    *
    * @throws NotCacheableError; CacheClosedError; DeleteQueueFullError when L2 is away for long
    */

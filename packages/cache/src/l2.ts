@@ -100,8 +100,8 @@ export class L2<V> {
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
-  /** Values that are to be written as soon as the ids of their tags are known. */
-  readonly #sets = new Map<string, object>();
+  /** Values that are to be written as soon as the ids of their tags are known; resolved by what overtakes them. */
+  readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
 
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
     this.#tier = tier;
@@ -204,15 +204,29 @@ export class L2<V> {
   }
 
   /**
-   * Writes whatever anybody loads, and tells the other processes. Never rejects; resolves false
-   * when it was not written or they could not be told.
+   * Writes whatever anybody loads, and tells the other processes. Resolves false when it was not
+   * written or they could not be told. What a later set or delete overtakes is not written, and
+   * comes to what that one comes to. @throws DeleteQueueFullError
    */
-  async set(key: string, writing: Writing, tags: readonly string[]): Promise<boolean> {
-    const mark = {};
-    this.#sets.set(key, mark);
+  set(key: string, writing: Writing, tags: readonly string[]): Promise<boolean> {
+    const overtaken = Promise.withResolvers<boolean>();
+    // Its own turn to be asked may not have come when it rejects.
+    overtaken.promise.catch(() => undefined);
+    const earlier = this.#sets.get(key);
+    this.#sets.set(key, overtaken);
+    const result = this.#setNow(key, writing, tags, overtaken);
+    earlier?.resolve(result);
+    return result;
+  }
+
+  async #setNow(
+    key: string,
+    writing: Writing,
+    tags: readonly string[],
+    overtaken: PromiseWithResolvers<boolean>,
+  ): Promise<boolean> {
     const stamps = await this.stamps(tags);
-    // A later set or delete has said something else meanwhile.
-    if (this.#sets.get(key) !== mark) return true;
+    if (this.#sets.get(key) !== overtaken) return overtaken.promise;
     this.#sets.delete(key);
     if (!stamps) return false;
     if (this.#isTooLarge(writing)) return this.#deletes.delete(key);
@@ -228,8 +242,11 @@ export class L2<V> {
 
   /** Resolves false when the delete waits for L2 to come back. @throws DeleteQueueFullError */
   delete(key: string): Promise<boolean> {
+    const overtaken = this.#sets.get(key);
     this.#sets.delete(key);
-    return this.#deletes.delete(key);
+    const result = this.#deletes.delete(key);
+    overtaken?.resolve(result);
+    return result;
   }
 
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */

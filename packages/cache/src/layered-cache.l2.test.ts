@@ -284,3 +284,37 @@ test('refuses a delete when 10,000 wait already, after forgetting the value here
   expect(cache.peek('last')).toBeUndefined();
   expect(await cache.delete('1')).toEqual({ acknowledged: false });
 });
+
+test.each([
+  ['is acknowledged', [], true],
+  ['waits', ['write', 'delete'], false],
+] as const)(
+  'a set that is overtaken before L2 was told is not written, and answered alike when what came after %s',
+  async (_how, failing, acknowledged) => {
+    const cache = open();
+    await cache.set('a', 'old');
+    if (!acknowledged) tier.fail(...failing);
+    const before = tier.calls.write;
+    const changes = [cache.set('a', 'first'), cache.set('a', 'second'), cache.delete('a')];
+    expect(await Promise.all(changes)).toEqual(changes.map(() => ({ acknowledged })));
+    expect(tier.calls.write - before).toBe(0);
+    expect(cache.peek('a')).toBeUndefined();
+    const others = [cache.set('b', 'first'), cache.set('b', 'second')];
+    expect(await Promise.all(others)).toEqual(others.map(() => ({ acknowledged })));
+    expect(tier.calls.write - before).toBe(1);
+    tier.heal();
+    await vi.waitFor(() => expect(cache.stats().l2.waitingDeletes).toBe(0));
+    expect(await open().get('b')).toBe(acknowledged ? 'second' : undefined);
+  },
+);
+
+test('a set that a refused delete overtakes is refused like it', async () => {
+  const cache = open();
+  tier.disconnect();
+  await Promise.all(Array.from({ length: 10_000 }, (_, i) => cache.delete(`${i}`)));
+  const changes = [cache.set('last', 'value'), cache.delete('last')];
+  const codes = (await Promise.allSettled(changes)).map(
+    (result) => result.status === 'rejected' && result.reason.code,
+  );
+  expect(codes).toEqual(['ERR_CACHE_DELETE_QUEUE_FULL', 'ERR_CACHE_DELETE_QUEUE_FULL']);
+});
