@@ -76,6 +76,15 @@ test('a value that is past its ttl already does not become younger, and an absen
   expect(await cache.expire('b')).toEqual({ acknowledged: true });
 });
 
+test('what L2 has past its ttl already does not become younger there', async () => {
+  await open(kept).set('a', 'old');
+  clock.advance(3000);
+  await open(kept).expire('a');
+  const later = open(kept);
+  expect(await later.getOrSet('a', broken)).toBe('old');
+  expect(later.entry('a')).toMatchObject({ ageMs: 3000, ttlMs: -2000 });
+});
+
 test('a load that began before is given to its callers and stored nowhere', async () => {
   const [here, there] = [open(kept), open(kept)];
   await here.set('a', 'older');

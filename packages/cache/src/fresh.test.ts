@@ -113,6 +113,31 @@ test('a load of another process does not do: it is waited for, then the loader i
   expect(await open({ l2: tier }).get('a')).toBe('new');
 });
 
+test('a usual load that waits for another process is not shared, as it takes over what that one gives', async () => {
+  const [here, there] = [open({ l2: tier }), open({ l2: tier })];
+  const row = slowLoad();
+  const usual = here.getOrSet('a', row.load);
+  await row.started();
+  const waiting = there.getOrSet('a', broken);
+  await vi.waitFor(() => expect(there.stats().l2.leaseWaits).toBe(1));
+  const anew = there.getOrSet('a', () => 'new', { fresh });
+  await vi.waitFor(() => expect(there.stats().l2.leaseWaits).toBe(2));
+  row.resolve('old');
+  expect(await Promise.all([usual, waiting, anew])).toEqual(['old', 'old', 'new']);
+  expect(there.peek('a')).toBe('new');
+});
+
+test('a usual load that takes the lease too late to store anything leaves it to the other one', async () => {
+  const cache = open({ l2: tier });
+  const row = slowLoad();
+  const usual = cache.getOrSet('a', row.load);
+  expect(await cache.getOrSet('a', () => 'new', { fresh })).toBe('new');
+  expect(await open({ l2: tier }).get('a')).toBe('new');
+  row.resolve('old');
+  expect(await usual).toBe('old');
+  expect(cache.peek('a')).toBe('new');
+});
+
 test('a load that a delete overtakes stores nothing', async () => {
   const cache = open({ l2: tier });
   await cache.set('a', 'old');

@@ -43,7 +43,9 @@ test('a loaded value of more is given to the callers, kept in memory and counted
   ]);
   expect(here.peek('a')).toBe(large);
   expect(here.stats()).toMatchObject({ loads: 1, fencedWrites: 0, l2: { tooLarge: 1 } });
-  await vi.waitFor(async () => expect(await there.getOrSet('a', load)).toBe(large));
+  const name = `large-${run}:v1:{a}`;
+  await vi.waitFor(async () => expect(await tier.read([name])).toEqual([undefined]));
+  expect(await there.getOrSet('a', load)).toBe(large);
   expect(load).toHaveBeenCalledTimes(2);
   expect(there.stats().l2.foreign).toBe(0);
 });
@@ -91,4 +93,16 @@ test('counts the bytes that go to L2 and come from there', async () => {
   expect(bytesWritten).toBeGreaterThan(50 + 38);
   expect(loader.stats().l2).toMatchObject({ bytesWritten, bytesRead: 0 });
   expect(reader.stats().l2).toMatchObject({ bytesWritten: 0, bytesRead: 2 * bytesWritten });
+});
+
+test('counts the bytes that come from the load of another process', async () => {
+  const [here, there] = [open({ l2: busless }), open({ l2: busless })];
+  const row = Promise.withResolvers<string>();
+  const loading = here.getOrSet('a', () => row.promise);
+  await vi.waitFor(() => expect(here.stats().loads).toBe(1));
+  const waiting = there.getOrSet('a', () => 'other');
+  await vi.waitFor(() => expect(there.stats().l2.leaseWaits).toBe(1));
+  row.resolve('value');
+  expect(await Promise.all([loading, waiting])).toEqual(['value', 'value']);
+  expect(there.stats().l2.bytesRead).toBe(here.stats().l2.bytesWritten);
 });
