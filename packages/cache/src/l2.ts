@@ -1,9 +1,9 @@
 import { BatchReader } from './batch-reader.ts';
 import { type Audience, Bus, type OnBusLoss } from './bus.ts';
+import { Changes } from './changes.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
-import { Deletes } from './deletes.ts';
-import { headOf, opening } from './envelope.ts';
+import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
@@ -94,8 +94,7 @@ export class L2<V> {
   readonly #options: L2Options;
   readonly #guard: Guard;
   readonly #reader: BatchReader;
-  readonly #deletes: Deletes;
-  readonly #expiries: Deletes;
+  readonly #changes: Changes;
   readonly #leases: Leases | undefined;
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
@@ -108,19 +107,21 @@ export class L2<V> {
     this.#options = options;
     this.#guard = new Guard(tier, ticker);
     this.#reader = new BatchReader(tier, this.#guard);
-    this.#deletes = new Deletes(this.#guard, (keys) => this.#forget(keys));
-    this.#expiries = new Deletes(this.#guard, (keys) => this.#makeStale(keys));
     const { leaseMs, prefix, onBusLoss } = options;
     if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
     if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
     const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus };
     this.#stamper = new Stamper(parts, { prefix, keepMs: options.keepTagsMs });
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
+    const nameOf = (key: string) => this.#nameOf(key);
+    const expiry = () => this.#sealer.expiry();
+    const { keepStaleMs } = options;
+    this.#changes = new Changes({ ...parts, nameOf, expiry }, keepStaleMs);
   }
 
   /** Never rejects. */
   async read(key: string): Promise<Sight<V>> {
-    if (this.#isWaiting(key)) return nothing;
+    if (this.#changes.isWaiting(key)) return nothing;
     // Asked for in the same turn, so that both are one operation.
     const asking = this.#stamper.everything();
     const name = this.#nameOf(key);
@@ -165,7 +166,7 @@ export class L2<V> {
     suffices: (found: Found<V>) => boolean,
     wait: WaitForOthers,
   ): Promise<Claim<V>> {
-    if (!this.#leases || this.#isWaiting(key)) return {};
+    if (!this.#leases || this.#changes.isWaiting(key)) return {};
     for (let head = known; ; ) {
       const name = this.#nameOf(key);
       const answer = await this.#leases.take(name, head, wait);
@@ -229,7 +230,7 @@ export class L2<V> {
     if (this.#sets.get(key) !== overtaken) return overtaken.promise;
     this.#sets.delete(key);
     if (!stamps) return false;
-    if (this.#isTooLarge(writing)) return this.#deletes.delete(key);
+    if (this.#isTooLarge(writing)) return this.#changes.delete(key);
     const bytes = this.#sealer.seal(writing, stamps);
     const keepMs = this.#keepMs(writing.ttlMs);
     return this.#write(key, bytes, keepMs, (written) => this.#bus?.announce([key], written));
@@ -244,7 +245,7 @@ export class L2<V> {
   delete(key: string): Promise<boolean> {
     const overtaken = this.#sets.get(key);
     this.#sets.delete(key);
-    const result = this.#deletes.delete(key);
+    const result = this.#changes.delete(key);
     overtaken?.resolve(result);
     return result;
   }
@@ -252,15 +253,13 @@ export class L2<V> {
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
   expire(key: string): Promise<boolean> {
     // A value that is still on its way would get there later, and fresh.
-    return this.#sets.has(key) ? this.delete(key) : this.#expiries.delete(key);
+    return this.#sets.has(key) ? this.delete(key) : this.#changes.expire(key);
   }
 
   /** Tries the deletes that wait a last time. */
   async close(): Promise<void> {
     this.#bus?.close();
-    this.#deletes.stop();
-    this.#expiries.stop();
-    await Promise.all([this.#deletes.replay(), this.#expiries.replay(), this.#stamper.close()]);
+    await Promise.all([this.#changes.close(), this.#stamper.close()]);
   }
 
   stats(): L2Stats {
@@ -275,7 +274,7 @@ export class L2<V> {
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
       busLosses: this.#bus?.losses ?? 0,
-      waitingDeletes: this.#deletes.size + this.#expiries.size + this.#stamper.waiting,
+      waitingDeletes: this.#changes.waiting + this.#stamper.waiting,
     };
   }
 
@@ -285,7 +284,7 @@ export class L2<V> {
     keepMs: number,
     announce?: (written: Promise<void>) => Promise<void> | undefined,
   ): Promise<boolean> {
-    if (this.#isWaiting(key)) return false;
+    if (this.#changes.isWaiting(key)) return false;
     const done = await this.#guard.run('write', () => {
       const written = this.#tier.write(this.#nameOf(key), bytes, keepMs);
       return Promise.all([written, announce?.(written)]);
@@ -304,29 +303,6 @@ export class L2<V> {
     const isTooLarge = payload !== undefined && payload.length > this.#options.maxValueBytes;
     if (isTooLarge) this.#tooLarge += 1;
     return isTooLarge;
-  }
-
-  /** One after the other on the same connection, and done when both are: else both are done again. */
-  #forget(keys: readonly string[]): Promise<unknown> {
-    const names = keys.map((key) => this.#nameOf(key));
-    const deleted = this.#tier.delete(names);
-    return Promise.all([deleted, this.#bus?.announce(keys, deleted)]);
-  }
-
-  /** As `#forget`; what would not be kept past its ttl need not be kept at all. */
-  #makeStale(keys: readonly string[]): Promise<unknown> {
-    const { keepStaleMs } = this.#options;
-    const names = keys.map((key) => this.#nameOf(key));
-    const expiry = this.#sealer.expiry();
-    const patch = (name: string) => this.#tier.patch?.(name, opening, expiry, keepStaleMs);
-    const isPatch = this.#tier.patch && keepStaleMs > 0;
-    const done = isPatch ? Promise.all(names.map(patch)) : this.#tier.delete(names);
-    return Promise.all([done, this.#bus?.announceExpiry(keys, done)]);
-  }
-
-  /** Until L2 has confirmed what was said about the key, what it has may be wrong. */
-  #isWaiting(key: string): boolean {
-    return this.#deletes.has(key) || this.#expiries.has(key);
   }
 
   #nameOf(key: string): string {
