@@ -123,7 +123,9 @@ test('a usual load that waits for another process is not shared, as it takes ove
   const anew = there.getOrSet('a', () => 'new', { fresh });
   await vi.waitFor(() => expect(there.stats().l2.leaseWaits).toBe(2));
   row.resolve('old');
-  expect(await Promise.all([usual, waiting, anew])).toEqual(['old', 'old', 'new']);
+  expect(await Promise.all([usual, anew])).toEqual(['old', 'new']);
+  // Whichever of both it meets first in L2.
+  expect(['old', 'new']).toContain(await waiting);
   expect(there.peek('a')).toBe('new');
 });
 

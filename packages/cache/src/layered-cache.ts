@@ -13,11 +13,12 @@ import type {
 import { checkInteger, checkTags } from './check.ts';
 import { type Ticker, tickerOf } from './clock.ts';
 import { CacheClosedError } from './errors.ts';
-import { Fetcher, type Request } from './fetcher.ts';
+import { Fetcher } from './fetcher.ts';
 import type { L1 } from './l1.ts';
 import type { L2 } from './l2.ts';
 import { noL2, openL1, openL2 } from './levels.ts';
 import { type LoadContext, type Loader, Loads } from './load.ts';
+import type { Request } from './loading.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { EVERYTHING, Tags } from './tags.ts';
@@ -118,12 +119,12 @@ class LayeredCache<V> implements Cache<V> {
     checkInteger('ttlMs', options?.ttlMs ?? this.#ttlMs, 1);
     const tags = options?.tags ?? [];
     checkTags(tags);
-    const ttlMs = this.#fetcher.jittered(options?.ttlMs ?? this.#ttlMs);
+    const ttlMs = this.#fetcher.loading.jittered(options?.ttlMs ?? this.#ttlMs);
     const encoded = this.#l2?.encode(key, value);
     this.#fetcher.fence(key);
     const own = tags.map((tag) => this.#tags.assume(tag));
     const { epoch } = this.#l1;
-    this.#fetcher.keep(key, value, ttlMs, { epoch, tags: own, etag: encoded?.etag });
+    this.#fetcher.loading.keep(key, value, ttlMs, { epoch, tags: own, etag: encoded?.etag });
     if (!this.#l2 || !encoded) return { acknowledged: true };
     const writing = { ...encoded, ttlMs, tookMs: 0 };
     if (await this.#l2.set(key, writing, tags)) return { acknowledged: true };
@@ -168,7 +169,7 @@ class LayeredCache<V> implements Cache<V> {
       loadFailures: this.#loads.failed,
       abandonedLoads: this.#loads.abandoned,
       sharedFlights: this.#fetcher.shared,
-      fencedWrites: this.#fetcher.fenced,
+      fencedWrites: this.#fetcher.loading.fenced,
       staleServed: this.#fetcher.staleServed,
     };
   }
