@@ -4,9 +4,10 @@ const SLOT_BYTES = 8;
 const BUFFER_BYTES = 96;
 
 /**
- * How much memory a value takes, in bytes: an estimate that is cheap, the same wherever the value came
- * from: for what JSON can carry, from three quarters of what V8 takes to about twice of it. Text counts 2 bytes a character, also in names of properties; what a
- * value refers to twice counts once. It stops counting beyond `limit`.
+ * How much memory a value takes, in bytes: an estimate that is cheap and the same wherever the value
+ * came from. For what JSON can carry it is from three quarters of what V8 takes to about twice of it.
+ * Text counts 2 bytes a character, also in names of properties; what a value refers to twice counts
+ * once. It stops counting beyond `limit`.
  */
 export function estimateBytes(value: unknown, limit: number): number {
   const seen = new Set<object>();
