@@ -7,8 +7,12 @@ export type OnBusLoss = 'revalidate' | { readonly serveForMs: number };
 /** Who must know what other processes have changed. */
 export interface Audience {
   changed(keys: readonly string[]): void;
-  /** A tag has this id from now on. */
-  renewed(tag: string, id: string): void;
+  /** What L2 holds under these names may have changed. */
+  touched(names: readonly string[]): void;
+  /** Whether anything is kept for the key, or on its way. */
+  holds(key: string): boolean;
+  /** A tag has another id from now on. */
+  renewed(tag: string): void;
   /** Anything may have changed. */
   distrust(): void;
 }
@@ -48,6 +52,7 @@ export class Bus {
       message: (text) => this.#hear(text),
       up: () => this.#up(),
       down: () => this.#down(),
+      touched: (names) => (names ? audience.touched(names) : audience.distrust()),
     });
   }
 
@@ -77,7 +82,7 @@ export class Bus {
     if (!message) this.#audience.distrust();
     else if (message.origin !== this.#origin) {
       this.#audience.changed(message.keys);
-      for (const [tag, id] of message.tags) this.#audience.renewed(tag, id);
+      for (const [tag] of message.tags) this.#audience.renewed(tag);
     }
   }
 

@@ -31,7 +31,7 @@ export interface Origin {
 export class Entry<V> {
   readonly value: V;
   /** Until when it is served without a second thought. */
-  readonly freshUntil: number;
+  freshUntil: number;
   /** Up to which epoch of L1 nothing that happened concerns it. */
   epoch: number;
   /** What ends it before its time; undefined where there is none. */
@@ -43,7 +43,7 @@ export class Entry<V> {
   /** The end of its ttl. */
   readonly expiresAt: number;
   /** Until when L1 need not ask L2 about it. */
-  readonly trustedUntil: number;
+  trustedUntil: number;
   readonly source: Source;
 
   constructor(value: V, life: Life, times: Times, origin: Origin) {
@@ -57,5 +57,11 @@ export class Entry<V> {
     this.expiresAt = life.expiresAt;
     this.trustedUntil = times.trustedUntil;
     this.source = origin.source;
+  }
+
+  /** L2 is to be asked about it. */
+  distrust(): void {
+    this.freshUntil = 0;
+    this.trustedUntil = 0;
   }
 }

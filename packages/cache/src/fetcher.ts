@@ -126,6 +126,23 @@ export class Fetcher<V> {
     }
   }
 
+  /**
+   * What L2 holds for the key may have changed, by a fill of another process as well as by a stranger:
+   * a load goes on, and nobody joins a look into L2 that began before.
+   */
+  touch(key: string): void {
+    const look = this.#looks.get(key);
+    if (look) look.isFenced = true;
+    this.#looks.delete(key);
+    const loading = this.#loading.get(key);
+    if (loading) loading.isTouched = true;
+    this.#l1.touch(key);
+  }
+
+  isUnderWay(key: string): boolean {
+    return this.#looks.has(key) || this.#loading.has(key);
+  }
+
   /** Waits for what runs; stops, with the reason, what takes longer than `timeoutMs`. Nothing begins after it. */
   async settle(timeoutMs: number, reason: unknown): Promise<void> {
     const timer = setTimeout(() => {
@@ -259,9 +276,11 @@ export class Fetcher<V> {
     const ttlMs = this.jittered(loaded.ttlMs);
     const payload = this.#l2?.encode(key, loaded.value);
     const writing = { payload, ttlMs, tookMs: loaded.tookMs };
+    flight.isTouched = false;
     const written = await this.#l2?.fill(key, writing, tags, lease);
     if (written === 'fenced' || isFenced()) this.fenced += 1;
     else this.keep(key, loaded.value, ttlMs, { epoch: flight.epoch, tags });
+    if (flight.isTouched) this.#l1.touch(key);
   }
 
   /** What L2 has, fresh or kept for a failing loader; L1 keeps it too. */
@@ -300,6 +319,7 @@ export class Fetcher<V> {
   #promote(flight: Flight<unknown>, key: string, found: Found<V>): Kept<V> {
     const entry = this.#entryOf(flight, found);
     if (!flight.isFenced) this.#l1.set(key, entry);
+    if (flight.isTouched) entry.distrust();
     return entry;
   }
 

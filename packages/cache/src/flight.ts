@@ -10,6 +10,8 @@ export class Flight<T> {
   readonly epoch: number;
   /** Something newer was said about the key meanwhile: callers get the value, nobody keeps it. */
   isFenced = false;
+  /** What L2 holds for the key may have changed since: who keeps the value asks L2 before he serves it. */
+  isTouched = false;
   /** Of what is loaded; once one is over, nobody joins any more. */
   tags: readonly Generation[] = [];
   #controller: AbortController | undefined;

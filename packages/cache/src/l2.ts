@@ -5,8 +5,8 @@ import type { Codec } from './codec.ts';
 import { Deletes } from './deletes.ts';
 import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
-import { escapeKey } from './keys.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
+import { Names } from './names.ts';
 import { type Found, type Payload, Sealer, type Writing } from './sealer.ts';
 import { Stamper } from './stamper.ts';
 import { EVERYTHING, type Generation, type Tags } from './tags.ts';
@@ -86,6 +86,7 @@ export class L2<V> {
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
+  readonly #names: Names;
   /** Values that are to be written as soon as the ids of their tags are known. */
   readonly #sets = new Map<string, object>();
 
@@ -97,9 +98,12 @@ export class L2<V> {
     this.#deletes = new Deletes(this.#guard, (keys) => this.#forget(keys));
     const { leaseMs, prefix, onBusLoss } = options;
     if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
-    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
-    const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus };
-    this.#stamper = new Stamper(parts, { prefix, keepMs: options.keepTagsMs });
+    const names = new Names(prefix, tier.bus?.tracks ? audience.holds : undefined);
+    this.#names = names;
+    const touched = (touches: readonly string[]) => this.#touched(touches, audience);
+    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, { ...audience, touched });
+    const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus, names };
+    this.#stamper = new Stamper(parts, { keepMs: options.keepTagsMs });
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
   }
 
@@ -108,7 +112,7 @@ export class L2<V> {
     if (this.#deletes.has(key)) return nothing;
     // Asked for in the same turn, so that both are one operation.
     const asking = this.#stamper.everything();
-    const name = this.#nameOf(key);
+    const name = this.#names.ofKey(key);
     const bytes = await this.#reader.read(name);
     const everything = asking instanceof Promise ? await asking : asking;
     if (bytes === AWAY) return nothing;
@@ -151,7 +155,7 @@ export class L2<V> {
   ): Promise<Claim<V>> {
     if (!this.#leases || this.#deletes.has(key)) return {};
     for (let head = known; ; ) {
-      const name = this.#nameOf(key);
+      const name = this.#names.ofKey(key);
       const answer = await this.#leases.take(name, head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
@@ -163,7 +167,7 @@ export class L2<V> {
 
   /** @throws NotCacheableError from the codec, whether or not L2 is there */
   encode(key: string, value: V | undefined): Payload {
-    return this.#sealer.encode(value, this.#nameOf(key));
+    return this.#sealer.encode(value, this.#names.ofKey(key));
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
@@ -235,7 +239,7 @@ export class L2<V> {
   ): Promise<boolean> {
     if (this.#deletes.has(key)) return false;
     const done = await this.#guard.run('write', () => {
-      const written = this.#tier.write(this.#nameOf(key), bytes, this.#keepMs(ttlMs));
+      const written = this.#tier.write(this.#names.ofKey(key), bytes, this.#keepMs(ttlMs));
       return Promise.all([written, announce?.(written)]);
     });
     return done !== AWAY;
@@ -243,13 +247,21 @@ export class L2<V> {
 
   /** One after the other on the same connection, and done when both are: else both are done again. */
   #forget(keys: readonly string[]): Promise<unknown> {
-    const names = keys.map((key) => this.#nameOf(key));
+    const names = keys.map((key) => this.#names.ofKey(key));
     const deleted = this.#tier.delete(names);
     return Promise.all([deleted, this.#bus?.announce(keys, deleted)]);
   }
 
-  #nameOf(key: string): string {
-    return `${this.#options.prefix}{${escapeKey(key)}}`;
+  /** Somebody has changed what L2 has under these names. A tag whose id is lost, or another one, is over. */
+  #touched(names: readonly string[], audience: Audience): void {
+    const keys: string[] = [];
+    for (const name of names) {
+      const meaning = this.#names.meaning(name);
+      if (meaning?.kind === 'key') keys.push(meaning.key);
+      if (meaning?.kind === 'tag') audience.renewed(meaning.tag);
+      if (meaning?.kind === 'some tag') audience.distrust();
+    }
+    audience.touched(keys);
   }
 
   #keepMs(ttlMs: number): number {

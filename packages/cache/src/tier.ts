@@ -53,9 +53,13 @@ export interface TierLeases {
 
 /** Carries short texts between processes, as well as it can. */
 export interface TierBus {
+  /** Whether it tells its listeners what was `touched`. Default false. */
+  readonly tracks?: boolean;
   /**
    * Listens until the function that it returns is called. Its own messages may come back to it.
    * `up` is called when messages are heard from now on, `down` when some may be missed.
+   *
+   * @param channel also what the keys begin with that the listener is to know of, if they are `touched`
    */
   subscribe(channel: string, listener: BusListener): () => void;
   /**
@@ -70,4 +74,9 @@ export interface BusListener {
   message(text: string): void;
   up(): void;
   down(): void;
+  /**
+   * Only called by a tier that can tell: the bytes under these keys were changed by whoever it was,
+   * or have expired; undefined when those under all keys may have been. Who hears it reads them anew.
+   */
+  touched(keys: readonly string[] | undefined): void;
 }

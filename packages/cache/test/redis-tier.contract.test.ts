@@ -2,7 +2,7 @@ import { redisTier } from '@shopgpt/cache/redis';
 import { tierContract } from '@shopgpt/cache/testing';
 import { startRedis, startValkey } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 describe.each([
@@ -26,6 +26,26 @@ describe.each([
   tierContract(test, () => redisTier({ client, subscriber, timeoutMs: 1000 }), {
     leases: true,
     bus: true,
+  });
+
+  describe('with tracking', () => {
+    let tracked: Redis;
+    let ears: Redis;
+
+    beforeAll(() => {
+      tracked = client.duplicate();
+      ears = client.duplicate({ protocol: 2 });
+    });
+    afterAll(() => {
+      tracked.disconnect();
+      ears.disconnect();
+    });
+
+    tierContract(
+      test,
+      () => redisTier({ client: tracked, subscriber: ears, timeoutMs: 1000, tracking: true }),
+      { leases: true, bus: true, deleteFromOutside: (key) => client.del(key) },
+    );
   });
 
   test('a key that holds something else than a string has no value', async () => {
@@ -58,4 +78,17 @@ test('redisTier refuses a client that is none, and a deadline that is none', () 
   expect(() => redisTier({ client: {} as never })).toThrow('client must have getBuffer()');
   const client = new Redis({ lazyConnect: true });
   expect(() => redisTier({ client, timeoutMs: 0 })).toThrow('timeoutMs must be a positive integer');
+});
+
+test('redisTier refuses to track where Redis could not tell', () => {
+  const client = new Redis({ lazyConnect: true });
+  const [subscriber, other] = [client.duplicate({ protocol: 2 }), client.duplicate()];
+  const tracking = true;
+  expect(() => redisTier({ client, tracking })).toThrow('tracking needs a subscriber');
+  expect(() => redisTier({ client, subscriber: other, tracking })).toThrow('protocol 2, got 3');
+  const cluster = new Cluster(['127.0.0.1:1'], { lazyConnect: true });
+  expect(() => redisTier({ client: cluster, subscriber, tracking })).toThrow('one of a Cluster');
+  expect(redisTier({ client, subscriber, tracking }).bus?.tracks).toBe(true);
+  const third = client.duplicate({ protocol: 2 });
+  expect(() => redisTier({ client, subscriber: third, tracking })).toThrow('another subscriber');
 });

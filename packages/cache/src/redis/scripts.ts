@@ -20,8 +20,13 @@ end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 return 0`);
 
-// KEYS: value, lease. ARGV: token, bytes, ttl.
+// KEYS: value, lease. ARGV: bytes, ttl.
 export const write: Script = script(`
+redis.call('UNLINK', KEYS[2])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`);
+
+// KEYS: value, lease. ARGV: token, bytes, ttl.
+export const writeLeased: Script = script(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])

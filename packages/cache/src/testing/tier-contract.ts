@@ -11,6 +11,8 @@ export interface TierCapabilities {
   readonly leases?: boolean;
   /** Whether it has a `bus`. Default false. */
   readonly bus?: boolean;
+  /** For a bus that `tracks`: deletes a key of the tier as somebody would who knows of no cache. Default: it does not. */
+  readonly deleteFromOutside?: (key: string) => Promise<unknown>;
 }
 
 /**
@@ -29,9 +31,12 @@ export function tierContract(
 
   if (capabilities.leases) leaseContract(test, open);
   if (capabilities.bus) busContract(test, open);
+  const { deleteFromOutside } = capabilities;
+  if (deleteFromOutside) trackingContract(test, open, deleteFromOutside);
   contract('can what it says it can', async (tier) => {
     assert.equal(tier.leases !== undefined, capabilities.leases ?? false);
     assert.equal(tier.bus !== undefined, capabilities.bus ?? false);
+    assert.equal(tier.bus?.tracks ?? false, deleteFromOutside !== undefined);
   });
 
   contract('is ready once it is connected, and has a name and a deadline', async (tier) => {
@@ -278,9 +283,38 @@ function busContract(test: TestFunction, open: () => Tier | Promise<Tier>): void
   );
 }
 
+function trackingContract(
+  test: TestFunction,
+  open: () => Tier | Promise<Tier>,
+  deleteFromOutside: (key: string) => Promise<unknown>,
+): void {
+  test('tells who listens what somebody else has done to his keys, and no other', async () => {
+    const tier = await open();
+    assert.ok(tier.bus, 'has no bus');
+    const channel = `contract:${randomUUID()}:`;
+    const [one, other, stranger] = [ear(), ear(), ear()];
+    const ends = [
+      tier.bus.subscribe(channel, one),
+      tier.bus.subscribe(channel, other),
+      tier.bus.subscribe(`contract:${randomUUID()}:`, stranger),
+    ];
+    await until(async () => one.ups > 0 && other.ups > 0 && stranger.ups > 0);
+    const key = `${channel}{a}`;
+    await tier.write(key, Uint8Array.of(1), 60_000);
+    await deleteFromOutside(key);
+    await until(async () => one.touches.has(key) && other.touches.has(key));
+    assert.deepEqual([one.touches.size, other.touches.size, stranger.touches.size], [1, 1, 0]);
+    for (const end of ends) end();
+  });
+}
+
 function ear() {
   const listener = {
     heard: [] as string[],
+    touches: new Set<string>(),
+    touched(keys: readonly string[] | undefined) {
+      for (const key of keys ?? ['']) listener.touches.add(key);
+    },
     ups: 0,
     message: (text: string) => void listener.heard.push(text),
     up() {
