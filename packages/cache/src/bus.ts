@@ -17,6 +17,12 @@ export interface Audience {
   distrust(): void;
 }
 
+/** What is heard besides by those who wait for other processes. */
+export interface Hearer extends Audience {
+  /** Nobody need wait for these any more: names in L2. */
+  freed(names: readonly string[]): void;
+}
+
 /** Raised when a message says something that an older version would get wrong. */
 const VERSION = 1;
 
@@ -27,6 +33,8 @@ interface Message {
   readonly keys: readonly string[];
   /** Tags that were invalidated, with their new ids. */
   readonly tags: readonly (readonly [tag: string, id: string])[];
+  /** Names in L2 of which somebody waits for the lease, which has ended. */
+  readonly freed?: readonly string[];
 }
 
 /** Tells the caches of other processes which keys have changed, and hears it from them. */
@@ -38,12 +46,12 @@ export class Bus {
   readonly #bus: TierBus;
   readonly #channel: string;
   readonly #onLoss: OnBusLoss;
-  readonly #audience: Audience;
+  readonly #audience: Hearer;
   readonly #origin = randomUUID();
   readonly #unsubscribe: () => void;
   #serving: NodeJS.Timeout | undefined;
 
-  constructor(bus: TierBus, channel: string, onLoss: OnBusLoss, audience: Audience) {
+  constructor(bus: TierBus, channel: string, onLoss: OnBusLoss, audience: Hearer) {
     this.#bus = bus;
     this.#channel = channel;
     this.#onLoss = onLoss;
@@ -66,12 +74,17 @@ export class Bus {
     return this.#send({ keys: [], tags: [[tag, id]] }, after);
   }
 
+  /** Somebody waits for the lease on this name, which has ended. */
+  announceFreed(name: string): Promise<void> {
+    return this.#send({ keys: [], tags: [], freed: [name] }, Promise.resolve());
+  }
+
   close(): void {
     clearTimeout(this.#serving);
     this.#unsubscribe();
   }
 
-  #send(news: Pick<Message, 'keys' | 'tags'>, after: Promise<unknown>): Promise<void> {
+  #send(news: Omit<Message, 'version' | 'origin'>, after: Promise<unknown>): Promise<void> {
     const message: Message = { version: VERSION, origin: this.#origin, ...news };
     return this.#bus.publish(this.#channel, JSON.stringify(message), after);
   }
@@ -81,6 +94,7 @@ export class Bus {
     // What cannot be understood may concern any key.
     if (!message) this.#audience.distrust();
     else if (message.origin !== this.#origin) {
+      if (message.freed) this.#audience.freed(message.freed);
       this.#audience.changed(message.keys);
       for (const [tag] of message.tags) this.#audience.renewed(tag);
     }

@@ -1,5 +1,5 @@
 import { BatchReader } from './batch-reader.ts';
-import { type Audience, Bus, type OnBusLoss } from './bus.ts';
+import { type Audience, Bus, type Hearer, type OnBusLoss } from './bus.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { Deletes } from './deletes.ts';
@@ -97,11 +97,12 @@ export class L2<V> {
     this.#reader = new BatchReader(tier, this.#guard);
     this.#deletes = new Deletes(this.#guard, (keys) => this.#forget(keys));
     const { leaseMs, prefix, onBusLoss } = options;
-    if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
     const names = new Names(prefix, tier.bus?.tracks ? audience.holds : undefined);
     this.#names = names;
-    const touched = (touches: readonly string[]) => this.#touched(touches, audience);
-    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, { ...audience, touched });
+    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, this.#hearer(audience));
+    const busAndGuard = { bus: this.#bus, guard: this.#guard };
+    if (tier.leases && leaseMs)
+      this.#leases = new Leases({ leases: tier.leases, ms: leaseMs, ...busAndGuard });
     const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus, names };
     this.#stamper = new Stamper(parts, { keepMs: options.keepTagsMs });
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
@@ -250,6 +251,24 @@ export class L2<V> {
     const names = keys.map((key) => this.#names.ofKey(key));
     const deleted = this.#tier.delete(names);
     return Promise.all([deleted, this.#bus?.announce(keys, deleted)]);
+  }
+
+  /** Who waits for another process has an ear for the news as well. */
+  #hearer(audience: Audience): Hearer {
+    const wake = (names?: Iterable<string>) => this.#leases?.wake(names);
+    return {
+      ...audience,
+      changed: (keys) => {
+        if (this.#leases?.isAwaited) wake(keys.map((key) => this.#names.ofKey(key)));
+        audience.changed(keys);
+      },
+      freed: wake,
+      touched: (names) => this.#touched(names, audience),
+      distrust: () => {
+        wake();
+        audience.distrust();
+      },
+    };
   }
 
   /** Somebody has changed what L2 has under these names. A tag whose id is lost, or another one, is over. */

@@ -3,7 +3,7 @@ import { tierContract } from '@shopgpt/cache/testing';
 import { startRedis, startValkey } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Cluster, Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 describe.each([
   ['Redis', startRedis],
@@ -46,6 +46,29 @@ describe.each([
       () => redisTier({ client: tracked, subscriber: ears, timeoutMs: 1000, tracking: true }),
       { leases: true, bus: true, deleteFromOutside: (key) => client.del(key) },
     );
+  });
+
+  test('nothing comes between the end of a lease and the write that ends it', async () => {
+    const ears = client.duplicate({ protocol: 2 });
+    const tracked = client.duplicate();
+    const tiers = [
+      redisTier({ client }),
+      redisTier({ client: tracked, subscriber: ears, tracking: true }),
+    ];
+    const monitor = await client.monitor();
+    const seen: string[] = [];
+    monitor.on('monitor', (_time, [command = '', ...args]: string[], source: string) => {
+      const isOurs = args.some((arg) => arg.includes('{watched}')) || /multi|exec/.test(command);
+      if (isOurs && !command.startsWith('EVAL'))
+        seen.push(`${source === 'lua' ? 'lua ' : ''}${command}`);
+    });
+    for (const tier of tiers) await tier.write('contract:{watched}', Buffer.of(1), 60_000);
+    await vi.waitFor(() => expect(seen.length).toBe(6));
+    expect(seen.slice(0, 2)).toEqual(['lua UNLINK', 'lua SET']);
+    expect(seen.slice(2).sort()).toEqual(['exec', 'multi', 'set', 'unlink']);
+    monitor.disconnect();
+    ears.disconnect();
+    tracked.disconnect();
   });
 
   test('a key that holds something else than a string has no value', async () => {

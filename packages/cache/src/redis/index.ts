@@ -5,7 +5,7 @@ import { hubOf, type RedisSubscriber } from './hub.ts';
 import { leaseOf } from './names.ts';
 import * as scripts from './scripts.ts';
 import { type Tracker, trackerOf } from './tracker.ts';
-import { scriptedWrites, trackedWrites, type Writes } from './writes.ts';
+import { endOf, scriptedWrites, trackedWrites, type Writes } from './writes.ts';
 
 export type { RedisClient } from './client.ts';
 export type { RedisSubscriber } from './hub.ts';
@@ -104,7 +104,7 @@ function redisLeases(client: RedisClient, writes: Writes): TierLeases {
     },
     write: writes.writeLeased,
     async release(key, token) {
-      await run(client, scripts.release, [leaseOf(key)], [token]);
+      return endOf(await run(client, scripts.release, [leaseOf(key)], [token]));
     },
   };
 }

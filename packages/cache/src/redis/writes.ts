@@ -1,3 +1,4 @@
+import type { LeaseEnd } from '../tier.ts';
 import { isUnknownScript, type RedisClient, run, toBuffer } from './client.ts';
 import { leaseOf, stagingOf } from './names.ts';
 import * as scripts from './scripts.ts';
@@ -6,8 +7,8 @@ import * as scripts from './scripts.ts';
 export interface Writes {
   /** Ends the lease too: who has it must not write after us. */
   write(key: string, bytes: Uint8Array, ttlMs: number): Promise<void>;
-  /** Writes nothing and resolves false unless the lease stands. */
-  writeLeased(key: string, token: string, bytes: Uint8Array, ttlMs: number): Promise<boolean>;
+  /** Writes nothing unless the lease stands, and ends it. */
+  writeLeased(key: string, token: string, bytes: Uint8Array, ttlMs: number): Promise<LeaseEnd>;
 }
 
 /** By scripts: one command, which nothing comes between. */
@@ -18,7 +19,7 @@ export function scriptedWrites(client: RedisClient): Writes {
     },
     async writeLeased(key, token, bytes, ttlMs) {
       const args = [token, toBuffer(bytes), ttlMs];
-      return (await run(client, scripts.writeLeased, [key, leaseOf(key)], args)) === 1;
+      return endOf(await run(client, scripts.writeLeased, [key, leaseOf(key)], args));
     },
   };
 }
@@ -33,7 +34,7 @@ export function trackedWrites(client: RedisClient): Writes {
     [command, script]: readonly [command: 'evalsha' | 'eval', script: string],
     key: string,
     args: readonly (string | Buffer | number)[],
-  ): Promise<boolean> {
+  ): Promise<LeaseEnd> {
     const staging = stagingOf(key);
     const answers = await client
       .multi([
@@ -43,7 +44,7 @@ export function trackedWrites(client: RedisClient): Writes {
       .exec();
     const [[error, answer] = []] = answers ?? [];
     if (error) throw error;
-    return answer === 1;
+    return endOf(answer);
   }
 
   return {
@@ -65,4 +66,9 @@ export function trackedWrites(client: RedisClient): Writes {
       }
     },
   };
+}
+
+/** What a script that ends a lease has answered. */
+export function endOf(answer: unknown): LeaseEnd {
+  return scripts.ends[Number(answer)] ?? 'gone';
 }

@@ -147,9 +147,9 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
 
   contract('writes under a lease, and ends it with that', async (leases, key, tier) => {
     await leases.take(key, 'a', ms, undefined);
-    assert.equal(await leases.write(key, 'a', bytes, ms), true);
+    assert.equal(await leases.write(key, 'a', bytes, ms), 'ended');
     assert.deepEqual(await readPlain(tier, key), [1, 2, 3]);
-    assert.equal(await leases.write(key, 'a', Uint8Array.of(9), ms), false);
+    assert.equal(await leases.write(key, 'a', Uint8Array.of(9), ms), 'gone');
     assert.deepEqual(await readPlain(tier, key), [1, 2, 3]);
   });
 
@@ -159,7 +159,7 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
       await tier.write(key, bytes, ms);
       const answer = await leases.take(key, 'a', ms, undefined);
       assert.deepEqual([...answer], [1, 2, 3]);
-      assert.equal(await leases.write(key, 'a', bytes, ms), false);
+      assert.equal(await leases.write(key, 'a', bytes, ms), 'gone');
     },
   );
 
@@ -185,7 +185,7 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
         await leases.take(key, 'a', ms, undefined);
         await end(tier, key);
         const after = await readPlain(tier, key);
-        assert.equal(await leases.write(key, 'a', bytes, ms), false);
+        assert.equal(await leases.write(key, 'a', bytes, ms), 'gone');
         assert.deepEqual(await readPlain(tier, key), after);
         await tier.delete([key]);
         assert.equal(await leases.take(key, 'b', ms, undefined), 'taken');
@@ -195,7 +195,7 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
 
   contract('only who has the lease writes, renews or releases', async (leases, key, tier) => {
     await leases.take(key, 'a', ms, undefined);
-    assert.equal(await leases.write(key, 'b', bytes, ms), false);
+    assert.equal(await leases.write(key, 'b', bytes, ms), 'gone');
     await leases.release(key, 'b');
     await leases.renew(key, 'b', 1);
     assert.equal(await leases.take(key, 'c', ms, undefined), 'held');
@@ -204,17 +204,65 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
     assert.equal(await leases.take(key, 'c', ms, undefined), 'taken');
   });
 
-  contract('a lease ends with its time, and renewing puts that off', async (leases, key) => {
-    const renewed = `${key}:renewed`;
-    await Promise.all([
-      leases.take(key, 'a', 60, undefined),
-      leases.take(renewed, 'a', 60, undefined),
-    ]);
-    await leases.renew(renewed, 'a', ms);
-    await until(async () => (await leases.take(key, 'b', ms, undefined)) === 'taken');
-    assert.equal(await leases.take(renewed, 'b', ms, undefined), 'held');
-    assert.equal(await leases.write(key, 'a', bytes, ms), false);
-  });
+  contract(
+    'who has the lease learns at its end whether somebody has asked for it',
+    async (leases, key) => {
+      const ends = {
+        write: () => leases.write(key, 'a', bytes, ms),
+        release: () => leases.release(key, 'a'),
+      };
+      for (const end of [ends.release, ends.write]) {
+        await leases.take(key, 'a', ms, undefined);
+        assert.equal(await end(), 'ended');
+        assert.equal(await end(), 'gone');
+        const known = bytes.subarray(0, 1);
+        await leases.take(key, 'a', 5000, known);
+        assert.equal(await leases.take(key, 'b', ms, known), 'held');
+        assert.equal(await leases.take(key, 'c', ms, known), 'held');
+        await leases.renew(key, 'a', ms);
+        assert.equal(await leases.release(key, 'b'), 'gone');
+        assert.equal(await end(), 'awaited');
+        assert.equal(await end(), 'gone');
+      }
+    },
+  );
+
+  contract(
+    'a write ends every lease that was taken before it is done',
+    async (leases, key, tier) => {
+      for (let round = 0; round < 50; round += 1) {
+        const [name, value] = [`${key}:${round}`, Uint8Array.of(round)];
+        await leases.take(name, 'before', ms, undefined);
+        const [, answer] = await Promise.all([
+          tier.write(name, value, ms),
+          leases.take(name, 'meanwhile', ms, undefined),
+        ]);
+        for (const token of ['before', 'meanwhile']) {
+          assert.equal(
+            await leases.write(name, token, Uint8Array.of(0xff), ms),
+            'gone',
+            `${answer}`,
+          );
+        }
+        assert.deepEqual(await readPlain(tier, name), [round]);
+      }
+    },
+  );
+
+  contract(
+    'a lease ends with its time, also when somebody asks for it, and renewing puts that off',
+    async (leases, key) => {
+      const renewed = `${key}:renewed`;
+      await Promise.all([
+        leases.take(key, 'a', 60, undefined),
+        leases.take(renewed, 'a', 60, undefined),
+      ]);
+      await leases.renew(renewed, 'a', ms);
+      await until(async () => (await leases.take(key, 'b', ms, undefined)) === 'taken');
+      assert.equal(await leases.take(renewed, 'b', ms, undefined), 'held');
+      assert.equal(await leases.write(key, 'a', bytes, ms), 'gone');
+    },
+  );
 }
 
 function busContract(test: TestFunction, open: () => Tier | Promise<Tier>): void {

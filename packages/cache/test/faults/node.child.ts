@@ -197,7 +197,7 @@ function withoutFence(fenced: Tier): Tier {
   const write = async (key: string, token: string, bytes: Uint8Array, keepMs: number) => {
     await leases.release(key, token);
     await fenced.write(key, bytes, keepMs);
-    return true;
+    return 'ended' as const;
   };
   return {
     ...fenced,
