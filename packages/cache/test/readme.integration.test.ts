@@ -19,6 +19,7 @@ const printed: Readonly<Record<string, string | RegExp>> = {
   'examples/tags.ts': 'undefined Table, 99\nundefined undefined\n',
   'examples/codecs.ts': "{ name: 'Ada' }\n",
   'examples/own-tier.ts': /fail 0\n/,
+  'examples/tracking.ts': '21\n',
 };
 
 test('every ts block of the README is a file of examples, word for word', () => {
