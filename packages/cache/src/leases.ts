@@ -70,6 +70,9 @@ export interface WaitForOthers {
   readonly onWait?: (() => void) | undefined;
 }
 
+/** What L2 answers to who asks for a lease. */
+type Taken = Awaited<ReturnType<TierLeases['take']>>;
+
 /** What leases are taken with. */
 export interface LeasesParts {
   readonly leases: TierLeases;
@@ -141,9 +144,26 @@ export class Leases {
     known: Uint8Array | undefined,
   ): Promise<Lease | Uint8Array | 'held' | undefined> {
     const { leases, guard, ms } = this.#parts;
-    const answer = await guard.run('write', () => leases.take(key, token, ms, known));
-    if (answer === AWAY) return undefined;
+    const asked: Promise<Taken>[] = [];
+    const answer = await guard.run('write', () => {
+      const asking = leases.take(key, token, ms, known);
+      asked.push(asking);
+      return asking;
+    });
+    if (answer === AWAY) {
+      for (const asking of asked) void this.#giveBack(key, token, asking);
+      return undefined;
+    }
     return answer === 'taken' ? new Lease(this.#parts, key, token, () => this.#free(key)) : answer;
+  }
+
+  /** A lease that nobody waits for any more would keep all others from loading until its time is over. */
+  async #giveBack(name: string, token: string, late: Promise<Taken>): Promise<void> {
+    try {
+      if ((await late) === 'taken') await this.#parts.leases.release(name, token);
+    } catch {
+      // It ends with its time.
+    }
   }
 
   /** Somebody waits for the lease on this name, which has ended, here or in another process. */

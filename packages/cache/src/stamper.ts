@@ -12,6 +12,9 @@ export interface Stamp {
   readonly id: string;
 }
 
+/** All values are lost with the id that they all have, and it is one small key. */
+const KEEP_EVERYTHING_MS = 10 * 365 * 86_400_000;
+
 const noTags: readonly Generation[] = [];
 
 /** What the stamper works with. */
@@ -143,7 +146,8 @@ export class Stamper {
     const { tags, tier, bus, names } = this.#parts;
     const before = tags.last(tag);
     const { epoch } = tags;
-    const write = tier.write(names.ofTag(tag), Buffer.from(id, 'latin1'), this.#options.keepMs);
+    const keepMs = tag === EVERYTHING ? KEEP_EVERYTHING_MS : this.#options.keepMs;
+    const write = tier.write(names.ofTag(tag), Buffer.from(id, 'latin1'), keepMs);
     await Promise.all([write, bus?.announceTag(tag, id, write)]);
     // Which of two changes came last, only L2 knows.
     return tags.last(tag) === before ? tags.learn(tag, id, epoch) : undefined;

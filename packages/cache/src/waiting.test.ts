@@ -159,3 +159,25 @@ test('a load is told as well when it waits for an older one of the same cache', 
   // The first gives its lease back, the second asks once more, and writes.
   expect(tier.calls.lease - asked).toBe(3);
 });
+
+test('a lease that is given too late for who has asked for it is given back', async () => {
+  const [here, there] = [open(), open()];
+  await there.get('b');
+  await here.get('b');
+  const { leases } = tier;
+  if (!leases) throw new Error('no leases');
+  const { take } = leases;
+  const gate = Promise.withResolvers<void>();
+  leases.take = async (...args) => {
+    leases.take = take;
+    await gate.promise;
+    return take(...args);
+  };
+  const late = here.getOrSet('a', () => 'not written');
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(await late).toBe('not written');
+  gate.resolve();
+  await settle();
+  expect(await there.getOrSet('a', () => 'from there')).toBe('from there');
+  expect(there.stats().l2.leaseWaits).toBe(0);
+});
