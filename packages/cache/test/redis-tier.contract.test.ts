@@ -48,6 +48,17 @@ describe.each([
     );
   });
 
+  describe('with automatic pipelines', () => {
+    let piped: Redis;
+
+    beforeAll(() => {
+      piped = client.duplicate({ enableAutoPipelining: true });
+    });
+    afterAll(() => piped.disconnect());
+
+    tierContract(test, () => redisTier({ client: piped, timeoutMs: 1000 }), { leases: true });
+  });
+
   test('nothing comes between the end of a lease and the write that ends it', async () => {
     const ears = client.duplicate({ protocol: 2 });
     const tracked = client.duplicate();
@@ -59,7 +70,7 @@ describe.each([
     const seen: string[] = [];
     monitor.on('monitor', (_time, [command = '', ...args]: string[], source: string) => {
       const isOurs = args.some((arg) => arg.includes('{watched}')) || /multi|exec/.test(command);
-      if (isOurs && !command.startsWith('EVAL'))
+      if (isOurs && !/^eval/i.test(command))
         seen.push(`${source === 'lua' ? 'lua ' : ''}${command}`);
     });
     for (const tier of tiers) await tier.write('contract:{watched}', Buffer.of(1), 60_000);
@@ -111,6 +122,8 @@ test('redisTier refuses to track where Redis could not tell', () => {
   expect(() => redisTier({ client, subscriber: other, tracking })).toThrow('protocol 2, got 3');
   const cluster = new Cluster(['127.0.0.1:1'], { lazyConnect: true });
   expect(() => redisTier({ client: cluster, subscriber, tracking })).toThrow('one of a Cluster');
+  const piped = client.duplicate({ enableAutoPipelining: true });
+  expect(() => redisTier({ client: piped, subscriber, tracking })).toThrow('enableAutoPipelining');
   expect(redisTier({ client, subscriber, tracking }).bus?.tracks).toBe(true);
   const third = client.duplicate({ protocol: 2 });
   expect(() => redisTier({ client, subscriber: third, tracking })).toThrow('another subscriber');

@@ -9,12 +9,19 @@ export interface RedisClient {
   readonly status: string;
   /** True for a Cluster, where one command can only have keys of one slot. */
   readonly isCluster?: boolean;
-  readonly options?: { readonly keyPrefix?: string | undefined };
+  readonly options?: {
+    readonly keyPrefix?: string | undefined;
+    readonly enableAutoPipelining?: boolean | undefined;
+  };
   getBuffer(key: string): Promise<Buffer | null>;
   mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
   unlink(...keys: string[]): Promise<unknown>;
   publish(channel: string, message: string): Promise<unknown>;
-  callBuffer(command: string, args: Argument[]): Promise<unknown>;
+  /** ioredis has these two, though its types do not say so. */
+  evalBuffer?(lua: string, keys: number, ...args: Argument[]): Promise<unknown>;
+  evalshaBuffer?(sha: string, keys: number, ...args: Argument[]): Promise<unknown>;
+  client(...args: string[]): Promise<unknown>;
+  info(section: string): Promise<string>;
   multi(commands: Argument[][]): {
     exec(): Promise<[error: Error | null, answer: unknown][] | null>;
   };
@@ -29,12 +36,12 @@ export async function run(
   keys: readonly string[],
   args: readonly Argument[],
 ): Promise<unknown> {
-  const rest = [keys.length, ...keys, ...args];
+  // Not by `call`: ioredis 6 takes another word for the command when it pipelines by itself.
   try {
-    return await client.callBuffer('EVALSHA', [sha, ...rest]);
+    return await client.evalshaBuffer?.(sha, keys.length, ...keys, ...args);
   } catch (error) {
     if (!isUnknownScript(error)) throw error;
-    return client.callBuffer('EVAL', [lua, ...rest]);
+    return client.evalBuffer?.(lua, keys.length, ...keys, ...args);
   }
 }
 

@@ -11,7 +11,8 @@ export interface RedisSubscriber {
   subscribe(channel: string): Promise<unknown>;
   unsubscribe(...channels: string[]): Promise<unknown>;
   ping(): Promise<unknown>;
-  callBuffer(command: string, args: string[]): Promise<unknown>;
+  client(...args: string[]): Promise<unknown>;
+  info(section: string): Promise<string>;
   on(event: 'message', listener: (channel: string, message: string) => void): unknown;
   on(event: 'messageBuffer', listener: (channel: Buffer, message: unknown) => void): unknown;
   on(event: 'ready' | 'close', listener: () => void): unknown;
@@ -146,8 +147,8 @@ export class Hub {
     this.#fall();
     await this.#subscriber.unsubscribe();
     const [id, info] = await Promise.all([
-      this.#subscriber.callBuffer('CLIENT', ['ID']),
-      this.#subscriber.callBuffer('INFO', ['server']),
+      this.#subscriber.client('ID'),
+      this.#subscriber.info('server'),
     ]);
     if (connection !== this.#connection) throw new Error('the connection was lost');
     this.#peer = { id: Number(id), server: serverOf(info) };

@@ -24,7 +24,7 @@ export interface RedisTierOptions {
   /**
    * Whether L1 also hears what others than these caches do to their keys: `redis-cli`, another
    * language, expiry, eviction, FLUSHALL. Needs a subscriber that speaks RESP2,
-   * `client.duplicate({ protocol: 2 })`, and a client of one Redis, not of a Cluster. Every value
+   * `client.duplicate({ protocol: 2 })`, and a client of one Redis, not of a Cluster, without `enableAutoPipelining`. Every value
    * that is written by another process is then read from Redis once more before L1 serves it.
    * Default false.
    */
@@ -39,7 +39,14 @@ export interface RedisTierOptions {
  */
 export function redisTier(options: RedisTierOptions): Tier {
   const { client, subscriber, timeoutMs = 50 } = options;
-  checkMethods('client', client, ['getBuffer', 'mgetBuffer', 'unlink', 'callBuffer', 'on']);
+  checkMethods('client', client, [
+    'getBuffer',
+    'mgetBuffer',
+    'unlink',
+    'evalBuffer',
+    'evalshaBuffer',
+    'on',
+  ]);
   if (subscriber)
     checkMethods('subscriber', subscriber, ['subscribe', 'unsubscribe', 'ping', 'on']);
   checkDelay('timeoutMs', timeoutMs);
@@ -70,8 +77,11 @@ function trackerFor({ client, subscriber, tracking }: RedisTierOptions): Tracker
   if (!subscriber) throw new TypeError('tracking needs a subscriber');
   if (client.isCluster || subscriber.isCluster)
     throw new TypeError('tracking needs a client of one Redis, and client is one of a Cluster');
-  checkMethods('client', client, ['multi']);
-  checkMethods('subscriber', subscriber, ['callBuffer']);
+  checkMethods('client', client, ['multi', 'client', 'info']);
+  checkMethods('subscriber', subscriber, ['client', 'info']);
+  // Transactions overtake what waits for the next pipeline.
+  if (client.options?.enableAutoPipelining)
+    throw new TypeError('tracking needs a client without enableAutoPipelining');
   const protocol = subscriber.options?.protocol;
   if (protocol !== 2)
     throw new TypeError(`tracking needs a subscriber with protocol 2, got ${protocol}`);

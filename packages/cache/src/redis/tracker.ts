@@ -64,7 +64,7 @@ export class Tracker {
     // A command now would wait, and be sent when everything may have changed.
     if (!['ready', 'wait'].includes(this.client.status)) throw new Error('the client is away');
     const prefixes = withoutCovered(this.#listeners.values());
-    const server = serverOf(await this.client.callBuffer('INFO', ['server']));
+    const server = serverOf(await this.client.info('server'));
     if (server !== peer.server) throw new Error('client and subscriber are on two servers');
     // What a connection tracks can only be added to, and Redis refuses beginnings that overlap.
     await Promise.all([
@@ -82,7 +82,7 @@ export class Tracker {
     if (!this.isUsed) return;
     const id = this.#registered?.id;
     if (id === undefined) throw new Error('nothing is tracked');
-    const told = Number(await this.client.callBuffer('CLIENT', ['GETREDIR']));
+    const told = Number(await this.client.client('GETREDIR'));
     if (told === id) return;
     this.#registered = undefined;
     throw new Error('something else is tracked');
@@ -99,13 +99,13 @@ export class Tracker {
   }
 
   #tracking(...args: readonly string[]): Promise<unknown> {
-    return this.client.callBuffer('CLIENT', ['TRACKING', ...args]);
+    return this.client.client('TRACKING', ...args);
   }
 }
 
 /** Which life of which server answered to INFO. */
-export function serverOf(info: unknown): string {
-  const [, id] = /^run_id:(\w+)/m.exec(String(info)) ?? [];
+export function serverOf(info: string): string {
+  const [, id] = /^run_id:(\w+)/m.exec(info) ?? [];
   if (id === undefined) throw new Error('the server does not say who it is');
   return id;
 }

@@ -96,14 +96,17 @@ export function tierContract(
 
   contract('does things in the order in which they were called', async (tier, key) => {
     const bytes = Uint8Array.of(1);
-    const [, before, , after] = await Promise.all([
+    const [, before, , after, , last] = await Promise.all([
       tier.write(key, bytes, 60_000),
       tier.read([key]),
       tier.delete([key]),
       tier.read([key]),
+      tier.write(key, bytes, 60_000),
+      tier.read([key]),
     ]);
     assert.equal(before?.[0]?.[0], 1);
     assert.equal(after?.[0], undefined);
+    assert.equal(last?.[0]?.[0], 1);
   });
 
   contract('keeps keys apart that differ in one character', async (tier, key) => {
