@@ -269,6 +269,27 @@ describe.each([
     await node.stop();
   });
 
+  test('nothing is tracked for a subscriber on another server, whose id may be somebody else here', async () => {
+    const elsewhere = await startRedis({ own: true });
+    const client = new Redis(server().url);
+    const subscriber = new Redis(elsewhere.url, { protocol: 2 });
+    const heardHere = vi.fn();
+    const ears = { message: vi.fn(), down: vi.fn(), touched: vi.fn(), up: heardHere };
+    const end = redisTier({ client, subscriber, tracking: true }).bus?.subscribe('x:', ears);
+    await vi.waitFor(() => expect(client.status).toBe('ready'), patient);
+    const there = new Redis(elsewhere.url);
+    // It has subscribed, so the client was asked next.
+    await vi.waitFor(async () => {
+      expect(await there.pubsub('NUMSUB', 'x:')).toEqual(['x:', 1]);
+    }, patient);
+    await client.ping();
+    expect(await client.client('GETREDIR')).toBe(-1);
+    expect(heardHere).not.toHaveBeenCalled();
+    end?.();
+    for (const each of [client, subscriber, there]) each.disconnect();
+    await elsewhere.stop();
+  });
+
   test('when the last cache is closed, Redis no longer tracks for it', async () => {
     expect(await here.client.client('GETREDIR')).toBeGreaterThan(0);
     await cache.close();
