@@ -270,8 +270,13 @@ describe.each([
   });
 
   test('nothing is tracked for a subscriber on another server, whose id may be somebody else here', async () => {
-    const elsewhere = await startRedis({ own: true });
-    const client = new Redis(server().url);
+    const [near, elsewhere] = await Promise.all([0, 1].map(() => startRedis({ own: true })));
+    if (!near || !elsewhere) throw new Error('no servers');
+    // So many connections here that one has the id that the subscriber has there.
+    const crowd = Array.from({ length: 30 }, () => new Redis(near.url));
+    const few = Array.from({ length: 5 }, () => new Redis(elsewhere.url));
+    await Promise.all([...crowd, ...few].map((each) => each.ping()));
+    const client = new Redis(near.url);
     const subscriber = new Redis(elsewhere.url, { protocol: 2 });
     const heardHere = vi.fn();
     const ears = { message: vi.fn(), down: vi.fn(), touched: vi.fn(), up: heardHere };
@@ -286,8 +291,8 @@ describe.each([
     expect(await client.client('GETREDIR')).toBe(-1);
     expect(heardHere).not.toHaveBeenCalled();
     end?.();
-    for (const each of [client, subscriber, there]) each.disconnect();
-    await elsewhere.stop();
+    for (const each of [client, subscriber, there, ...crowd, ...few]) each.disconnect();
+    await Promise.all([near.stop(), elsewhere.stop()]);
   });
 
   test('when the last cache is closed, Redis no longer tracks for it', async () => {
