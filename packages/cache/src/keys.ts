@@ -12,8 +12,13 @@ const unsafe = /[%{}\p{Cc}\p{Cs}]/gu;
  * taken for the user's text.
  */
 export function escapeKey(key: string): string {
-  const escaped = key.replace(unsafe, (char) => `%${char.charCodeAt(0).toString(16)};`);
+  const escaped = escapeText(key, unsafe);
   if (escaped === '') return '%empty';
   if (Buffer.byteLength(escaped) <= MAX_KEY_BYTES) return escaped;
   return `%sha256-${createHash('sha256').update(escaped).digest('base64url')}`;
+}
+
+/** @param unsafe what must not stay, and `%`, with which every escape begins */
+export function escapeText(text: string, unsafe: RegExp): string {
+  return text.replace(unsafe, (char) => `%${char.codePointAt(0)?.toString(16)};`);
 }
