@@ -11,6 +11,8 @@ export interface Audience {
   renewed(tag: string, id: string): void;
   /** Anything may have changed. */
   distrust(): void;
+  /** Invalidations of this process that waited are known to all now. */
+  invalidated(tags: readonly string[]): void;
 }
 
 /** Raised when a message says something that an older version would get wrong. */

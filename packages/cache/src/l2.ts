@@ -98,7 +98,8 @@ export class L2<V> {
     const { leaseMs, prefix, onBusLoss } = options;
     if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
     if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
-    const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus };
+    const onLate = (names: readonly string[]) => audience.invalidated(names);
+    const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus, onLate };
     this.#stamper = new Stamper(parts, { prefix, keepMs: options.keepTagsMs });
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
   }

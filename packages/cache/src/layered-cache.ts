@@ -18,7 +18,14 @@ import { L1 } from './l1.ts';
 import { L2, type L2Stats } from './l2.ts';
 import { type LoadContext, type Loader, Loads } from './load.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
-import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import {
+  type CacheOptions,
+  keepStaleMsOf,
+  keepTagsMsOf,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options.ts';
+import { type PurgeStats, Purges } from './purges.ts';
 import { EVERYTHING, Tags } from './tags.ts';
 
 /**
@@ -41,6 +48,8 @@ const noL2: L2Stats = {
   waitingDeletes: 0,
 };
 
+const noPurges: PurgeStats = { waiting: 0, done: 0, failed: 0, dropped: 0 };
+
 class LayeredCache<V> implements Cache<V> {
   readonly name: string;
   readonly #ttlMs: number;
@@ -50,6 +59,7 @@ class LayeredCache<V> implements Cache<V> {
   readonly #tags: Tags;
   readonly #loads: Loads;
   readonly #fetcher: Fetcher<V>;
+  readonly #purges: Purges | undefined;
   readonly #component: Component;
   readonly #retract: () => void;
   #closing: Promise<void> | undefined;
@@ -61,6 +71,8 @@ class LayeredCache<V> implements Cache<V> {
     this.#l1 = openL1(options, this.#ticker);
     this.#tags = new Tags(() => this.#l1.invalidate());
     this.#l2 = openL2(options, this.#ticker, this.#tags, this.#audience());
+    const { onInvalidateTags: hook } = options;
+    if (hook) this.#purges = new Purges({ hook, keepMs: keepTagsMsOf(options) }, this.#ticker);
     this.#loads = new Loads(options);
     const parts = {
       l1: this.#l1,
@@ -144,12 +156,13 @@ class LayeredCache<V> implements Cache<V> {
   async invalidateTags(...tags: string[]): Promise<WriteResult> {
     this.#refuse();
     checkTags(tags);
-    return this.#invalidate(tags);
+    // Purged before L2 knows of it, a CDN might ask a process that does not.
+    return this.#invalidate(tags).finally(() => this.#purges?.add(tags));
   }
 
   async clear(): Promise<WriteResult> {
     this.#refuse();
-    return this.#invalidate([EVERYTHING]);
+    return this.#invalidate([EVERYTHING]).finally(() => this.#purges?.add([EVERYTHING]));
   }
 
   entry(key: string): CacheEntry<V> | undefined {
@@ -168,6 +181,7 @@ class LayeredCache<V> implements Cache<V> {
       sharedFlights: this.#fetcher.shared,
       fencedWrites: this.#fetcher.fenced,
       staleServed: this.#fetcher.staleServed,
+      purges: this.#purges?.stats() ?? noPurges,
     };
   }
 
@@ -212,6 +226,7 @@ class LayeredCache<V> implements Cache<V> {
         this.#l1.distrust();
         this.#tags.distrust();
       },
+      invalidated: (tags) => this.#purges?.add(tags),
     };
   }
 
@@ -246,8 +261,11 @@ class LayeredCache<V> implements Cache<V> {
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    const endsAt = performance.now() + timeoutMs;
+    this.#purges?.hurry();
     await this.#fetcher.settle(timeoutMs, new CacheClosedError(this.name));
     await this.#l2?.close();
+    await this.#purges?.close(Math.max(0, endsAt - performance.now()));
     this.#l1.clear();
     this.#ticker.release();
     this.#retract();
@@ -260,8 +278,6 @@ function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
   return new L1({ maxEntries, ttlMs, refreshAhead, revalidateMs, staleMs }, ticker);
 }
 
-const DAY_MS = 86_400_000;
-
 function openL2<V>(
   options: ResolvedOptions,
   ticker: Ticker,
@@ -271,8 +287,8 @@ function openL2<V>(
   const { l2: tier, name, version, codec, leaseMs, onBusLoss } = options;
   if (!tier) return undefined;
   const prefix = `${name}:v${version}:`;
-  const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
-  const keepTagsMs = Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMs));
+  const keepStaleMs = keepStaleMsOf(options);
+  const keepTagsMs = keepTagsMsOf(options);
   const parts = { tier, ticker, tags, audience };
   return new L2(parts, { prefix, codec, keepStaleMs, keepTagsMs, leaseMs, onBusLoss });
 }

@@ -1,7 +1,8 @@
 import type { OnBusLoss } from './bus.ts';
-import { checkDelay, checkFraction, checkInteger, checkMethods } from './check.ts';
+import { checkDelay, checkFraction, checkFunction, checkInteger, checkMethods } from './check.ts';
 import type { Clock } from './clock.ts';
 import { type Codec, json } from './codec.ts';
+import type { PurgeHook } from './purges.ts';
 import type { Tier } from './tier.ts';
 
 /** What `createCache` takes. */
@@ -61,6 +62,13 @@ export interface CacheOptions {
    * for so long first. Once messages are heard again, all values are asked about in either case.
    */
   readonly onBusLoss?: OnBusLoss;
+  /**
+   * Called after `invalidateTags` and `clear`, in this process only, when L2 knows of it: where a CDN
+   * is told to purge. No caller waits for it or fails by it, and `acknowledged` says nothing of it. A
+   * call that fails is repeated until it succeeds, for a day or twice as long as a value lives; when
+   * L2 was away it is also called once more when that has been told. Default none.
+   */
+  readonly onInvalidateTags?: PurgeHook;
   /** How values become bytes in L2. Default `json()`. */
   readonly codec?: Codec;
   /** For tests. Default the system's clocks; with these a hit may be served up to 20 ms past its ttl. */
@@ -85,6 +93,7 @@ export interface ResolvedOptions {
   readonly hardMs: number;
   readonly leaseMs: number | undefined;
   readonly onBusLoss: OnBusLoss;
+  readonly onInvalidateTags: PurgeHook | undefined;
   readonly codec: Codec;
   readonly clock: Clock | undefined;
 }
@@ -106,7 +115,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   const { l1 = {}, loadTimeout = {}, lease, ...rest } = { ...defaults, ...options };
   const { maxEntries = 10_000, ttlMs: l1TtlMs = 60_000 } = l1;
   const { softMs, hardMs = 30_000 } = loadTimeout;
-  const { l2, clock, codec = json() } = rest;
+  const { l2, clock, onInvalidateTags, codec = json() } = rest;
   const leaseMs = lease ? lease.ms : undefined;
   checkName(rest.name);
   checkTimes({ ...rest, maxEntries, l1TtlMs });
@@ -118,13 +127,17 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkOnBusLoss(rest.onBusLoss);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (l2 !== undefined) checkMethods('l2', l2, ['isReady', 'read', 'write', 'delete']);
+  if (onInvalidateTags !== undefined) checkFunction('onInvalidateTags', onInvalidateTags);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'wall']);
-  const given = { l2, clock, codec, l1TtlMs: l2 && l1TtlMs };
+  const given = { l2, clock, codec, onInvalidateTags, l1TtlMs: l2 && l1TtlMs };
   return { ...rest, ...given, maxEntries, softMs, hardMs, leaseMs };
 }
 
 function checkTimes(
-  options: Omit<ResolvedOptions, 'l2' | 'softMs' | 'hardMs' | 'leaseMs' | 'codec' | 'clock'>,
+  options: Omit<
+    ResolvedOptions,
+    'l2' | 'softMs' | 'hardMs' | 'leaseMs' | 'codec' | 'clock' | 'onInvalidateTags'
+  >,
 ): void {
   checkInteger('ttlMs', options.ttlMs, 1);
   checkInteger('version', options.version, 0);
@@ -143,4 +156,16 @@ function checkOnBusLoss(onBusLoss: OnBusLoss): void {
 function checkName(name: unknown): void {
   if (typeof name === 'string' && /^[\w.:-]+$/.test(name)) return;
   throw new TypeError(`name must be letters, digits and ._:- only, got ${JSON.stringify(name)}`);
+}
+
+const DAY_MS = 86_400_000;
+
+/** How long past its ttl a value is of use. */
+export function keepStaleMsOf(options: ResolvedOptions): number {
+  return Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
+}
+
+/** How long what is known of tags matters: longer than any value is kept. */
+export function keepTagsMsOf(options: ResolvedOptions): number {
+  return Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMsOf(options)));
 }
