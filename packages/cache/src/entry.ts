@@ -32,8 +32,8 @@ export class Entry<V> {
   readonly value: V;
   /** Until when it is served without a second thought. */
   readonly freshUntil: number;
-  /** What L1 knew of other processes' changes when the value was asked for. */
-  readonly epoch: number;
+  /** Up to which epoch of L1 nothing that happened concerns it. */
+  epoch: number;
   /** What ends it before its time; undefined where there is none. */
   readonly tags: readonly Generation[] | undefined;
   /** The value as a promise, made at the first `getOrSet` that hits and handed to every later one. */

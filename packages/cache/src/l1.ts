@@ -39,8 +39,12 @@ export class L1<V> {
   readonly #options: L1Options;
   readonly #ticker: Ticker;
   #epoch = 0;
+  /** Entries of an earlier epoch are served again when L2 was asked about them. */
+  #distrustedAt = 0;
   /** Entries of an earlier epoch are as good as deleted. */
   #clearedAt = 0;
+  /** Whether so much room is left that nothing is dropped soon. */
+  #isRoomy = true;
 
   constructor(options: L1Options, ticker: Ticker) {
     this.#entries = new LRUCache({ max: options.maxEntries });
@@ -54,15 +58,15 @@ export class L1<V> {
 
   /**
    * The entry, if it may be served without a second thought. The hit path: it allocates nothing, and
-   * is short so that the compiler can put all of it, and of lru-cache's `get`, into its caller.
+   * is short so that the compiler can put all of it, and of lru-cache's part, into its caller. Which
+   * entry was used last is worth its price only once some are to be dropped.
    */
   fresh(key: string): Kept<V> | undefined {
-    const entry = this.#entries.get(key);
+    const entry = this.#isRoomy ? this.#entries.peek(key) : this.#entries.get(key);
     if (
       entry === undefined ||
       entry.freshUntil <= this.#ticker.nowMs ||
-      entry.epoch !== this.#epoch ||
-      (entry.tags !== undefined && isOver(entry.tags))
+      (entry.epoch !== this.#epoch && !this.#confirm(entry))
     ) {
       this.misses += 1;
       return undefined;
@@ -80,9 +84,10 @@ export class L1<V> {
 
   set(key: string, entry: Kept<V>): void {
     this.#entries.set(key, entry);
+    this.#isRoomy = this.#entries.size <= this.#options.maxEntries / 2;
   }
 
-  /** Grows whenever the changes of other processes may have been missed. */
+  /** Grows whenever something has happened that may concern many entries: they are looked at again, each once. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -90,11 +95,17 @@ export class L1<V> {
   /** No entry that is here now is served before L2 was asked about it; all stay, for loaders that fail. */
   distrust(): void {
     this.#epoch += 1;
+    this.#distrustedAt = this.#epoch;
+  }
+
+  /** The entries of a tag are no longer to be served. */
+  endTag(): void {
+    this.#epoch += 1;
   }
 
   /** Forgets everything at once, however much it is; the room is taken back little by little. */
   invalidate(): void {
-    this.#epoch += 1;
+    this.distrust();
     this.#clearedAt = this.#epoch;
   }
 
@@ -117,7 +128,7 @@ export class L1<V> {
   isUsable(entry: Kept<V>): boolean {
     const now = this.#ticker.read();
     const isTrusted =
-      now < entry.trustedUntil && entry.epoch === this.#epoch && !this.#isGone(entry);
+      now < entry.trustedUntil && entry.epoch >= this.#distrustedAt && !this.#isGone(entry);
     return isTrusted && now < entry.expiresAt + this.#options.revalidateMs;
   }
 
@@ -130,6 +141,13 @@ export class L1<V> {
   isServable(entry: Kept<V>): boolean {
     const until = entry.expiresAt + Math.max(this.#options.staleMs, this.#options.revalidateMs);
     return entry.value !== undefined && this.#ticker.read() < until && !this.#isGone(entry);
+  }
+
+  /** Whether nothing that has happened since concerns the entry; that need not be asked again then. */
+  #confirm(entry: Kept<V>): boolean {
+    if (entry.epoch < this.#distrustedAt || this.#isGone(entry)) return false;
+    entry.epoch = this.#epoch;
+    return true;
   }
 
   #isGone({ epoch, tags }: Kept<V>): boolean {

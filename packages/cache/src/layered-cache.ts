@@ -69,7 +69,9 @@ class LayeredCache<V> implements Cache<V> {
     this.#ttlMs = options.ttlMs;
     this.#ticker = tickerOf(options.clock);
     this.#l1 = openL1(options, this.#ticker);
-    this.#tags = new Tags(() => this.#l1.invalidate());
+    this.#tags = new Tags((tag) =>
+      tag === EVERYTHING ? this.#l1.invalidate() : this.#l1.endTag(),
+    );
     this.#l2 = openL2(options, this.#ticker, this.#tags, this.#audience());
     const { onInvalidateTags: hook } = options;
     if (hook) this.#purges = new Purges({ hook, keepMs: keepTagsMsOf(options) }, this.#ticker);
