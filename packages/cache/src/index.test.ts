@@ -19,12 +19,14 @@ test('the doors show these names and no others', async () => {
   expect(Object.keys(await import('./redis/index.ts')).sort()).toEqual(['redisTier']);
   expect(Object.keys(await import('./http/index.ts')).sort()).toEqual([
     'cacheHeaders',
+    'cached',
     'formatCacheControl',
     'formatEtag',
     'headerTag',
     'isNotModified',
     'parseCacheControl',
     'parseIfNoneMatch',
+    'sendEntry',
     'upstreamLife',
     'wantsReload',
   ]);

@@ -74,7 +74,7 @@ export function cacheHeaders(
 }
 
 /** For what nobody may keep. Both, as a CDN that reads the second one does not look at the first. */
-const noStore = {
+export const noStore = {
   'Cache-Control': 'private, no-store',
   'CDN-Cache-Control': 'private, no-store',
 } as const;
@@ -103,7 +103,8 @@ function lifetimes(entry: EntryFacts, options: CacheHeaderOptions) {
 function cacheStatus(entry: EntryFacts, options: CacheHeaderOptions, isTooLong: boolean): string {
   const { name = 'cache', forwarded, key } = options;
   const parts = [/^[A-Za-z*][\w!#$%&'*+\-.^`|~:/]*$/.test(name) ? name : quoted(name)];
-  parts.push(forwarded ? `fwd=${forwarded}; stored` : 'hit');
+  parts.push(forwarded ? `fwd=${forwarded}` : 'hit');
+  if (forwarded && entry.ttlMs > 0) parts.push('stored');
   parts.push(`ttl=${Math.floor(entry.ttlMs / 1000)}`);
   if (key !== undefined) parts.push(`key=${quoted(key)}`);
   if (isTooLong) parts.push('detail=too-many-tags');
