@@ -36,7 +36,7 @@ beforeEach(async () => {
     tags: (request: express.Request) => ['catalog', `product:${request.params['id']}`],
   };
   const app = express();
-  // The types of Express's parameters reach the functions without a word.
+  // The type of one function's request is that of all.
   app.get(
     '/products/:id',
     (_request, response, next) => {
@@ -44,7 +44,7 @@ beforeEach(async () => {
       next();
     },
     cached(cache, {
-      key: (req) => req.params.id,
+      key: (req: express.Request<{ id: string }>) => req.params.id,
       load: (req) => load(req.params.id),
       tags: (req) => ['catalog', `product:${req.params.id}`],
       isPublic: true,
