@@ -120,3 +120,10 @@ test('a loader that gives a value in place of its error has that stored', async 
   expect(await cache.getOrSet('a', () => 'unknown')).toBe('unknown');
   expect(await cache.getOrSet('a', load)).toBe('unknown');
 });
+
+test('peek sees a set before its promise resolves', async () => {
+  const { cache } = open();
+  const setting = cache.set('a', 'value');
+  expect(cache.peek('a')).toBe('value');
+  await setting;
+});
