@@ -234,6 +234,35 @@ test.each([
   expect(receiver.signals.at(-1)?.aborted).toBe(answer === hangs);
 });
 
+test('close lets no load take the time that a purge needs', async () => {
+  receiver.answer = fails;
+  open();
+  cache.getOrSet('slow', () => new Promise<string>(() => undefined)).catch(() => undefined);
+  await cache.invalidateTags('a');
+  await pass(20_000);
+  receiver.answer = () => undefined;
+  const closing = cache.close({ timeoutMs: 1000 });
+  await turn();
+  expect(cache.stats().purges).toMatchObject({ done: 1, dropped: 0 });
+  await vi.advanceTimersByTimeAsync(1000);
+  await closing;
+});
+
+test('a tag that is invalidated again during a call that fails is tried for as long as a new one', async () => {
+  const first = Promise.withResolvers<void>();
+  receiver.answer = () => first.promise;
+  open();
+  await cache.invalidateTags('a');
+  await turn();
+  clock.advance(dayMs - 1000);
+  await cache.invalidateTags('a');
+  receiver.answer = fails;
+  first.reject(new Error('the CDN is away'));
+  await turn();
+  await pass(2000);
+  expect(cache.stats().purges).toMatchObject({ waiting: 1, dropped: 0 });
+});
+
 test('only the process that invalidated calls its hook', async () => {
   const l2 = memoryTier();
   open({ l2 });

@@ -183,6 +183,18 @@ describe('nobody may keep', () => {
   });
 });
 
+test('what was set while it was loaded makes the loaded value one that nobody may keep', async () => {
+  const row = Promise.withResolvers<Product>();
+  load = () => row.promise;
+  const asking = ask(`${web.url}/products/p1`);
+  await vi.waitFor(() => expect(cache.stats().loads).toBe(1));
+  await cache.set('p1', { id: 'p1', name: 'new' });
+  row.resolve({ id: 'p1', name: 'old' });
+  const { headers, body } = await asking;
+  expect(body).toBe('{"id":"p1","name":"old"}');
+  expect(headers).toMatchObject(noStore);
+});
+
 test('a function may mark public what has Authorization', async () => {
   const { headers } = await ask(`${web.url}/decides/p1?all`, { Authorization: 'Bearer x' });
   expect(headers['cache-control']).toMatch(/^public/);
@@ -254,6 +266,18 @@ describe('sendEntry, without Express', () => {
     const received = await ask(server.url);
     expect(received.body).toBe(body);
     expect(received.headers).toMatchObject({ 'content-type': type, etag: '"1"' });
+    await server.stop();
+  });
+
+  test('a 304 has no type, though one was set', async () => {
+    const server = await listen((request, response) => {
+      response.setHeader('Content-Type', 'text/html');
+      const entry = { value: '<p>', ageMs: 0, ttlMs: 1000, tags: [], tier: 'l2', etag: '1' };
+      sendEntry(request, response, entry);
+    });
+    const { status, headers } = await ask(server.url, { 'If-None-Match': '"1"' });
+    expect(status).toBe(304);
+    expect(Object.keys(headers)).not.toContain('content-type');
     await server.stop();
   });
 

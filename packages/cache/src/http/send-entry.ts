@@ -53,7 +53,8 @@ export function sendEntry<Request extends IncomingMessage>(
   }
   if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', type);
   response.setHeader('Content-Length', Buffer.byteLength(body));
-  response.end(request.method === 'HEAD' ? undefined : body);
+  // Node sends no body in answer to HEAD.
+  response.end(body);
 }
 
 function bodyOf(value: unknown): { body: string | Uint8Array; type: string } {
