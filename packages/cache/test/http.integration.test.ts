@@ -281,6 +281,18 @@ describe('sendEntry, without Express', () => {
     await server.stop();
   });
 
+  test('makes no body for a client that has it', async () => {
+    let made = 0;
+    const value = { toJSON: () => ++made };
+    const server = await listen((request, response) => {
+      sendEntry(request, response, { value, ageMs: 0, ttlMs: 0, tags: [], tier: 'l2', etag: '1' });
+    });
+    expect((await ask(server.url, { 'If-None-Match': '"1"' })).status).toBe(304);
+    expect(made).toBe(0);
+    expect((await ask(server.url)).body).toBe('1');
+    await server.stop();
+  });
+
   test('refuses what has no JSON before a header is set', async () => {
     const server = createServer((request, response) => {
       const entry = { value: Symbol('none'), ageMs: 0, ttlMs: 1000, tags: [], tier: 'l2' };

@@ -38,26 +38,39 @@ export function sendEntry<Request extends IncomingMessage>(
   entry: SentEntry,
   options: SendOptions<Request> = {},
 ): void {
-  const { body, type } = bodyOf(entry.value);
   const isOk = response.statusCode === 200;
-  const etag = entry.etag ?? hashOf(body);
+  const isKnown = (etag: string) => isOk && isNotModified(request.headers, etag);
+  // Who has it needs no body, and a large one takes long to make.
+  const needsNone = entry.etag !== undefined && isKnown(entry.etag);
+  const content = needsNone ? undefined : contentOf(entry.value);
+  const etag = entry.etag ?? hashOf(content?.body ?? '');
   const isPublic = isOk && mayBeKept(request, response, options.isPublic);
   const headers = cacheHeaders({ ...entry, etag }, { ...options, isPublic });
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (isPublic && typeof options.isPublic !== 'function') watchForCookies(response);
-  if (isOk && isNotModified(request.headers, etag)) {
-    response.statusCode = 304;
-    for (const name of ['Content-Type', 'Content-Encoding']) response.removeHeader(name);
-    response.end();
-    return;
-  }
+  if (content && !isKnown(etag)) sendContent(response, content);
+  else sendNotModified(response);
+}
+
+interface Content {
+  readonly body: string | Uint8Array;
+  readonly type: string;
+}
+
+function sendContent(response: ServerResponse, { body, type }: Content): void {
   if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', type);
   response.setHeader('Content-Length', Buffer.byteLength(body));
   // Node sends no body in answer to HEAD.
   response.end(body);
 }
 
-function bodyOf(value: unknown): { body: string | Uint8Array; type: string } {
+function sendNotModified(response: ServerResponse): void {
+  response.statusCode = 304;
+  for (const name of ['Content-Type', 'Content-Encoding']) response.removeHeader(name);
+  response.end();
+}
+
+function contentOf(value: unknown): Content {
   if (typeof value === 'string') return { body: value, type: 'text/plain; charset=utf-8' };
   if (value instanceof Uint8Array) return { body: value, type: 'application/octet-stream' };
   const body: string | undefined = JSON.stringify(value);
