@@ -18,14 +18,8 @@ import { L1 } from './l1.ts';
 import { L2, type L2Stats } from './l2.ts';
 import { type LoadContext, type Loader, Loads } from './load.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
-import {
-  type CacheOptions,
-  keepStaleMsOf,
-  keepTagsMsOf,
-  type ResolvedOptions,
-  resolveOptions,
-} from './options.ts';
-import { type PurgeStats, Purges } from './purges.ts';
+import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { noPurges, openPurges, type Purges } from './purges.ts';
 import { EVERYTHING, Tags } from './tags.ts';
 
 /**
@@ -47,8 +41,6 @@ const noL2: L2Stats = {
   busLosses: 0,
   waitingDeletes: 0,
 };
-
-const noPurges: PurgeStats = { waiting: 0, done: 0, failed: 0, dropped: 0 };
 
 class LayeredCache<V> implements Cache<V> {
   readonly name: string;
@@ -73,8 +65,7 @@ class LayeredCache<V> implements Cache<V> {
       tag === EVERYTHING ? this.#l1.invalidate() : this.#l1.endTag(),
     );
     this.#l2 = openL2(options, this.#ticker, this.#tags, this.#audience());
-    const { onInvalidateTags: hook } = options;
-    if (hook) this.#purges = new Purges({ hook, keepMs: keepTagsMsOf(options) }, this.#ticker);
+    this.#purges = openPurges(options, this.#ticker);
     this.#loads = new Loads(options);
     const parts = {
       l1: this.#l1,
@@ -280,6 +271,8 @@ function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
   return new L1({ maxEntries, ttlMs, refreshAhead, revalidateMs, staleMs }, ticker);
 }
 
+const DAY_MS = 86_400_000;
+
 function openL2<V>(
   options: ResolvedOptions,
   ticker: Ticker,
@@ -289,8 +282,8 @@ function openL2<V>(
   const { l2: tier, name, version, codec, leaseMs, onBusLoss } = options;
   if (!tier) return undefined;
   const prefix = `${name}:v${version}:`;
-  const keepStaleMs = keepStaleMsOf(options);
-  const keepTagsMs = keepTagsMsOf(options);
+  const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
+  const keepTagsMs = Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMs));
   const parts = { tier, ticker, tags, audience };
   return new L2(parts, { prefix, codec, keepStaleMs, keepTagsMs, leaseMs, onBusLoss });
 }

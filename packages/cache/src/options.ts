@@ -157,15 +157,3 @@ function checkName(name: unknown): void {
   if (typeof name === 'string' && /^[\w.:-]+$/.test(name)) return;
   throw new TypeError(`name must be letters, digits and ._:- only, got ${JSON.stringify(name)}`);
 }
-
-const DAY_MS = 86_400_000;
-
-/** How long past its ttl a value is of use. */
-export function keepStaleMsOf(options: ResolvedOptions): number {
-  return Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
-}
-
-/** How long what is known of tags matters: longer than any value is kept. */
-export function keepTagsMsOf(options: ResolvedOptions): number {
-  return Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMsOf(options)));
-}

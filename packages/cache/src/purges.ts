@@ -1,4 +1,5 @@
 import type { Ticker } from './clock.ts';
+import type { ResolvedOptions } from './options.ts';
 import { EVERYTHING } from './tags.ts';
 
 /**
@@ -24,19 +25,32 @@ export interface PurgeStats {
   readonly dropped: number;
 }
 
+/** The numbers of a cache without a hook. */
+export const noPurges: PurgeStats = { waiting: 0, done: 0, failed: 0, dropped: 0 };
+
 /** What purges work with. */
-export interface PurgeOptions {
+interface PurgeOptions {
   readonly hook: PurgeHook;
   /** After how many ms a purge is of no use, as what was to be purged is too old to be served. */
   readonly keepMs: number;
 }
 
+const DAY_MS = 86_400_000;
 const MAX_WAITING = 10_000;
 /** As many as the purge calls of the usual CDNs take. */
 const TAGS_PER_CALL = 100;
 const CALL_MS = 5000;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 30_000;
+
+/** The purges of a cache, if it has a hook. */
+export function openPurges(options: ResolvedOptions, ticker: Ticker): Purges | undefined {
+  const { onInvalidateTags: hook, ttlMs, staleIfErrorMs, staleWhileRevalidateMs } = options;
+  if (!hook) return undefined;
+  // How long others may serve it past its ttl, only the headers say: seldom longer than this.
+  const lifeMs = ttlMs + Math.max(staleIfErrorMs, staleWhileRevalidateMs);
+  return new Purges({ hook, keepMs: Math.max(DAY_MS, 2 * lifeMs) }, ticker);
+}
 
 /** Calls the hook beside the callers: one call at a time, again and later after one that failed. */
 export class Purges {
