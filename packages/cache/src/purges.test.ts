@@ -48,7 +48,7 @@ async function pass(ms: number): Promise<void> {
 
 beforeEach(() => {
   process.on('unhandledRejection', note);
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   receiver = new Receiver();
 });
 afterEach(async () => {

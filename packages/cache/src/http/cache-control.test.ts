@@ -38,9 +38,11 @@ describe('whatever it is', () => {
     );
   });
 
+  // As Node hands headers over: each byte a character.
+  const bytes = fc.uint8Array({ maxLength: 80 }).map((all) => Buffer.from(all).toString('latin1'));
   test('reading never throws', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (field) => {
+      fc.property(bytes, (field) => {
         expect(parseCacheControl(field)).toBeInstanceOf(Map);
       }),
     );

@@ -87,7 +87,8 @@ test.each(requests)('%j asks for a reload: %s', (headers, expected) => {
 });
 
 describe('whatever it is', () => {
-  const bytes = fc.string({ unit: 'binary' });
+  // As Node hands headers over: each byte a character.
+  const bytes = fc.uint8Array({ maxLength: 80 }).map((all) => Buffer.from(all).toString('latin1'));
   const names = ['cache-control', 'age', 'expires', 'date', 'etag', 'vary', 'pragma'];
   const headers = fc.dictionary(fc.constantFrom(...names), fc.oneof(bytes, fc.array(bytes)));
 
