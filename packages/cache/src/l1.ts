@@ -2,6 +2,8 @@ import { LRUCache } from 'lru-cache';
 import type { CacheEntry } from './cache.ts';
 import type { Ticker } from './clock.ts';
 import { Entry, type Life, type Origin } from './entry.ts';
+import { deepFreeze } from './freeze.ts';
+import { estimateBytes } from './size.ts';
 import { isOver } from './tags.ts';
 
 /** Every 64th hit looks at the exact time, so that a loop that never yields sees time pass. */
@@ -15,15 +17,24 @@ const nothing = new Entry<never>(
   { source: 'loader', epoch: 0, tags: [] },
 );
 
+/** What an entry takes without its key and value: here, in lru-cache and in the Map of that; about. */
+const ENTRY_BYTES = 256;
+
 /** How L1 keeps values. */
 export interface L1Options {
   readonly maxEntries: number;
+  /** Undefined for no bound. */
+  readonly maxBytes: number | undefined;
   /** How long an entry is served before L2 is asked again; undefined where there is no L2. */
   readonly ttlMs: number | undefined;
   /** The part of its life after which an entry is refreshed when it is used, 1 for never. */
   readonly refreshAhead: number;
   /** How long past its life it is served while it is refreshed. */
   readonly revalidateMs: number;
+  /** Whether values are frozen, so that no caller can change what others are given. */
+  readonly freeze: boolean;
+  /** Makes the etag of a value that L2 does not have. */
+  readonly etagOf: (value: unknown) => string;
   /** How long past its life it is of use when a loader fails. */
   readonly staleMs: number;
 }
@@ -47,13 +58,19 @@ export class L1<V> {
   #isRoomy = true;
 
   constructor(options: L1Options, ticker: Ticker) {
-    this.#entries = new LRUCache({ max: options.maxEntries });
+    const { maxEntries: max, maxBytes: maxSize } = options;
+    this.#entries = new LRUCache(maxSize === undefined ? { max } : { max, maxSize });
     this.#options = options;
     this.#ticker = ticker;
   }
 
   get size(): number {
     return this.#entries.size - (this.#entries.has(companion) ? 1 : 0);
+  }
+
+  /** What the entries take, as estimated; 0 without `maxBytes`. */
+  get bytes(): number {
+    return this.#entries.calculatedSize;
   }
 
   /**
@@ -82,9 +99,29 @@ export class L1<V> {
     return entry && !this.#isGone(entry) ? entry : undefined;
   }
 
+  /** An entry that is larger than all of L1 may be is not kept, nor is the one before it. */
   set(key: string, entry: Kept<V>): void {
-    this.#entries.set(key, entry);
-    this.#isRoomy = this.#entries.size <= this.#options.maxEntries / 2;
+    const { maxEntries, maxBytes } = this.#options;
+    if (maxBytes === undefined) this.#entries.set(key, entry);
+    else this.#setWithin(maxBytes, key, entry);
+    const isSmall = maxBytes === undefined || this.bytes <= maxBytes / 2;
+    this.#isRoomy = isSmall && this.#entries.size <= maxEntries / 2;
+  }
+
+  #setWithin(maxBytes: number, key: string, entry: Kept<V>): void {
+    const frame = ENTRY_BYTES + 2 * key.length;
+    const size = Math.ceil(frame + estimateBytes(entry.value, maxBytes));
+    if (size > maxBytes) this.delete(key);
+    else this.#entries.set(key, entry, { size });
+  }
+
+  /** The ttl of the entry is over now; it stays for what may be done with one that is past its ttl. */
+  expire(key: string): void {
+    const entry = this.#entries.peek(key);
+    if (!entry) return;
+    const now = this.#ticker.read();
+    entry.freshUntil = Math.min(entry.freshUntil, now);
+    entry.expiresAt = Math.min(entry.expiresAt, now);
   }
 
   /** Grows whenever something has happened that may concern many entries: they are looked at again, each once. */
@@ -110,7 +147,8 @@ export class L1<V> {
   }
 
   make(value: V | undefined, life: Life, origin: Origin): Kept<V> {
-    const { ttlMs, refreshAhead, revalidateMs } = this.#options;
+    const { ttlMs, refreshAhead, revalidateMs, freeze } = this.#options;
+    if (freeze) deepFreeze(value);
     const { createdAt, expiresAt } = life;
     const trustedUntil =
       ttlMs === undefined ? expiresAt + revalidateMs : this.#ticker.read() + ttlMs;
@@ -155,8 +193,10 @@ export class L1<V> {
   }
 
   /** Undefined where it is known that there is no value. */
-  describe({ value, createdAt, expiresAt, source, tags = [] }: Kept<V>): CacheEntry<V> | undefined {
+  describe(entry: Kept<V>): CacheEntry<V> | undefined {
+    const { value, createdAt, expiresAt, source, tags = [] } = entry;
     if (value === undefined) return undefined;
+    const { etagOf } = this.#options;
     const now = this.#ticker.read();
     return {
       value,
@@ -164,17 +204,26 @@ export class L1<V> {
       ttlMs: expiresAt - now,
       tier: source,
       tags: tags.map(({ tag }) => tag),
+      get etag() {
+        entry.etag ??= etagOf(value);
+        return entry.etag;
+      },
     };
   }
 
   delete(key: string): void {
     if (!this.#entries.has(key)) return;
     // lru-cache empties all its arrays when it deletes its last entry: O(max). Another one keeps it company.
-    if (this.#entries.size === 1) this.#entries.set(companion, nothing);
+    if (this.#entries.size === 1) this.#entries.set(companion, nothing, companySize(this.#options));
     this.#entries.delete(key);
   }
 
   clear(): void {
     this.#entries.clear();
   }
+}
+
+/** lru-cache takes a size only where there is a bound, and then no other than a positive one. */
+function companySize({ maxBytes }: L1Options): { size?: number } {
+  return maxBytes === undefined ? {} : { size: 1 };
 }

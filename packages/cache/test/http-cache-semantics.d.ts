@@ -4,7 +4,7 @@ declare module 'http-cache-semantics' {
     readonly headers: Readonly<Record<string, string>>;
   }
 
-  export default class CachePolicy {
+  class CachePolicy {
     constructor(
       request: Message & { readonly method: string; readonly url: string },
       response: Message & { readonly status: number },
@@ -16,4 +16,5 @@ declare module 'http-cache-semantics' {
       readonly revalidation?: { readonly synchronous: boolean };
     };
   }
+  export = CachePolicy;
 }

@@ -16,6 +16,7 @@ const printed: Readonly<Record<string, string | RegExp>> = {
   'examples/failing-loader.ts': 'Ada stale 1\n',
   'examples/many.ts': 'loads table, unicorn false\n{ lamp: 19, table: 99 }\n',
   'examples/tags.ts': 'undefined Table, 99\nundefined undefined\n',
+  'examples/conditional.ts': '200\n304\n19 "2026-11"\n',
   'examples/codecs.ts': "{ name: 'Ada' }\n",
   'examples/http.ts':
     /^public, max-age=0, s-maxage=(299|300), stale-while-revalidate=60\ncatalog product:p1\nproduct; fwd=miss; stored; ttl=(299|300)\n304 product; hit; ttl=(299|300)\n$/,

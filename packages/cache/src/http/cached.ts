@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cache } from '../cache.ts';
 import type { LoadContext } from '../load.ts';
 import { type SendOptions, type SentEntry, sendEntry } from './send-entry.ts';
+import { wantsReload } from './upstream.ts';
 
 /** What `cached` takes. */
 export interface CachedOptions<V, Request extends IncomingMessage>
@@ -13,6 +14,11 @@ export interface CachedOptions<V, Request extends IncomingMessage>
    * the key. `undefined`: there is none, the next handler answers.
    */
   readonly load: (request: Request, context: LoadContext<V>) => Answer<V>;
+  /**
+   * Whether this client gets the value loaded anew if it asks for that, as a browser's reload does
+   * (`wantsReload`). Default: nobody does, as any client could make work for your database.
+   */
+  readonly mayReload?: (request: Request) => boolean;
   /** Tags of the value. Default none. */
   readonly tags?: (request: Request) => readonly string[];
 }
@@ -57,7 +63,8 @@ async function answer<V, Request extends IncomingMessage>(
     forwarded = context.previous ? 'stale' : 'miss';
     return value;
   };
-  const waiting = { tags: options.tags?.(request) ?? [], signal: left.signal };
+  const fresh = wantsReload(request.headers) && options.mayReload?.(request) === true;
+  const waiting = { tags: options.tags?.(request) ?? [], signal: left.signal, fresh };
   const value = await cache.getOrSet(key, load, waiting).catch((error: unknown) => {
     // Nobody is there any more to be told.
     if (left.signal.aborted) return undefined;
