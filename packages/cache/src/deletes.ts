@@ -18,6 +18,7 @@ export class Deletes {
   readonly #forget: (keys: readonly string[]) => Promise<unknown>;
   readonly #onLate: (keys: readonly string[]) => void;
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
   /**
    * @param forget deletes keys in L2 and tells the other processes
@@ -59,7 +60,9 @@ export class Deletes {
     }
   }
 
+  /** Nothing is tried again by itself. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
@@ -79,6 +82,7 @@ export class Deletes {
   }
 
   #retryLater(): void {
+    if (this.#isStopped) return;
     this.#timer ??= setTimeout(async () => {
       await this.replay();
       this.#timer = undefined;

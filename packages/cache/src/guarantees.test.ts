@@ -93,6 +93,8 @@ test('a process that hears no messages still loads no key that another one loads
   const both = [here, deaf].map((cache) => cache.getOrSet('a', () => loaded.promise));
   await vi.waitFor(() => expect(deaf.stats().l2.leaseWaits + here.stats().l2.leaseWaits).toBe(1));
   loaded.resolve('value');
+  // Who hears nothing asks again now and then.
+  await vi.advanceTimersByTimeAsync(500);
   expect(await Promise.all(both)).toEqual(['value', 'value']);
   expect(here.stats().loads + deaf.stats().loads).toBe(1);
 });

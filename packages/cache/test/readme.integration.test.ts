@@ -25,6 +25,7 @@ const printed: Readonly<Record<string, string | RegExp>> = {
   'examples/purge.ts':
     'POST /purge catalog top%20;sellers\n{ waiting: 0, done: 2, failed: 0, dropped: 0 }\n',
   'examples/upstream.ts': '540 "r1"\n',
+  'examples/tracking.ts': '21\n',
 };
 
 test('every ts block of the README is a file of examples, word for word', () => {
