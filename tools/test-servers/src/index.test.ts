@@ -7,6 +7,7 @@ test('the doors export what they say', () => {
     'NotOursError',
     'ServerUnavailableError',
     'findChromium',
+    'startNginx',
     'startOpenSearch',
     'startPostgres',
     'startProxy',

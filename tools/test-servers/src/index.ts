@@ -1,5 +1,6 @@
 export { type Browser, findChromium } from './chromium.ts';
 export { NotOursError, ServerUnavailableError } from './errors.ts';
+export { type NginxOptions, startNginx } from './nginx.ts';
 export { startOpenSearch } from './opensearch.ts';
 export { type PostgresOptions, startPostgres } from './postgres.ts';
 export { type FaultProxy, type ProxyOptions, startProxy } from './proxy.ts';
