@@ -200,14 +200,30 @@ export class L2<V> {
     stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    const isTooLarge = this.#isTooLarge(writing);
-    // In its place comes nothing, for no longer than must be: what was there before is older.
-    const bytes = this.#sealer.seal(isTooLarge ? { ...writing, ...expired } : writing, stamps);
-    const keepMs = isTooLarge ? 1 : this.#keepMs(writing.ttlMs);
+    if (this.#isTooLarge(writing)) return this.#fillWithNothing(key, writing, stamps, lease);
+    const bytes = this.#sealer.seal(writing, stamps);
+    const keepMs = this.#keepMs(writing.ttlMs);
     if (lease) return this.#written(bytes, await lease.write(bytes, keepMs));
     // Without the right to write, another process may have deleted the key since the load began.
     if (this.#leases) return 'away';
     return (await this.#write(key, bytes, keepMs)) ? 'stored' : 'away';
+  }
+
+  /** What is there already is older than what has no place there. */
+  async #fillWithNothing(
+    key: string,
+    writing: Writing,
+    stamps: readonly Generation[],
+    lease: Lease | undefined,
+  ): Promise<LeasedWrite> {
+    // Written all the same, it would be news to every process that L2 tells of changes, and so would its end.
+    if (lease?.isOverNothing) return lease.release();
+    const bytes = this.#sealer.seal({ ...writing, ...expired }, stamps);
+    // For no longer than must be.
+    if (lease) return this.#written(bytes, await lease.write(bytes, 1));
+    if (this.#leases || this.#changes.isWaiting(key)) return 'away';
+    const deleting = () => this.#tier.delete([this.#names.ofKey(key)]);
+    return (await this.#guard.run('write', deleting)) === AWAY ? 'away' : 'stored';
   }
 
   /**

@@ -21,6 +21,7 @@ function open(options: Partial<CacheOptions> = {}) {
 const names = () => new Names(`tracking-${run}:v1:`);
 const nameOf = (key: string) => names().ofKey(key);
 const nameOfTag = (tag: string) => names().ofTag(tag);
+const large = 'x'.repeat(99);
 const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
 
 /** The next read of L2 answers with what it saw only when it is let go. */
@@ -246,4 +247,15 @@ test.each([
   const all = new Names('p:v1:', () => true);
   expect(all.meaning(all.ofKey(text))).toEqual({ kind: 'key', key: text });
   expect(all.meaning(all.ofTag(text))).toEqual({ kind: 'tag', tag: text });
+});
+
+test('a value that is too large for L2 is not loaded anew by each process in turn', async () => {
+  const [here, there] = [open({ maxValueBytes: 100 }), open({ maxValueBytes: 100 })];
+  const touched = vi.spyOn(tier, 'write');
+  const leased = tier.leases && vi.spyOn(tier.leases, 'write');
+  await Promise.all([here, there].map((cache) => cache.getOrSet('a', () => large)));
+  expect([here.peek('a'), there.peek('a')]).toEqual([large, large]);
+  // What is not written is not touched, nor does it expire.
+  expect(touched).not.toHaveBeenCalledWith(nameOf('a'), expect.anything(), expect.anything());
+  expect(leased).not.toHaveBeenCalled();
 });
