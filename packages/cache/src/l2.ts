@@ -1,10 +1,11 @@
 import { BatchReader } from './batch-reader.ts';
-import { type Audience, Bus, type Hearer, type OnBusLoss } from './bus.ts';
+import { type Audience, Bus, type OnBusLoss } from './bus.ts';
 import { Changes } from './changes.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
+import { hearingOf, wakeFor } from './hearing.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
 import { Names } from './names.ts';
 import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
@@ -100,7 +101,7 @@ export class L2<V> {
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
   readonly #names: Names;
-  /** Values that are to be written as soon as the ids of their tags are known; resolved by what overtakes them. */
+  /** Values that are written once the ids of their tags are known; resolved by what overtakes them. */
   readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
 
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
@@ -111,7 +112,8 @@ export class L2<V> {
     const { leaseMs, prefix, onBusLoss } = options;
     const names = new Names(prefix, tier.bus?.tracks ? audience.holds : undefined);
     this.#names = names;
-    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, this.#hearer(audience));
+    const hearing = hearingOf({ audience, names, leases: () => this.#leases });
+    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, hearing);
     const busAndGuard = { bus: this.#bus, guard: this.#guard };
     if (tier.leases && leaseMs)
       this.#leases = new Leases({ leases: tier.leases, ms: leaseMs, ...busAndGuard });
@@ -237,7 +239,7 @@ export class L2<V> {
     overtaken.promise.catch(() => undefined);
     const earlier = this.#sets.get(key);
     this.#sets.set(key, overtaken);
-    const result = this.#setNow(key, writing, tags, overtaken);
+    const result = this.#changed(key, this.#setNow(key, writing, tags, overtaken));
     earlier?.resolve(result);
     return result;
   }
@@ -267,7 +269,7 @@ export class L2<V> {
   delete(key: string): Promise<boolean> {
     const overtaken = this.#sets.get(key);
     this.#sets.delete(key);
-    const result = this.#changes.delete(key);
+    const result = this.#changed(key, this.#changes.delete(key));
     overtaken?.resolve(result);
     return result;
   }
@@ -275,7 +277,8 @@ export class L2<V> {
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
   expire(key: string): Promise<boolean> {
     // A value that is still on its way would get there later, and fresh.
-    return this.#sets.has(key) ? this.delete(key) : this.#changes.expire(key);
+    if (this.#sets.has(key)) return this.delete(key);
+    return this.#changed(key, this.#changes.expire(key));
   }
 
   /** Tries the deletes that wait a last time. */
@@ -327,38 +330,11 @@ export class L2<V> {
     return isTooLarge;
   }
 
-  /** Who waits for another process has an ear for the news as well. */
-  #hearer(audience: Audience): Hearer {
-    const wake = (names?: Iterable<string>) => this.#leases?.wake(names);
-    return {
-      ...audience,
-      changed: (keys) => {
-        if (this.#leases?.isAwaited) wake(keys.map((key) => this.#names.ofKey(key)));
-        audience.changed(keys);
-      },
-      expired: (keys) => {
-        if (this.#leases?.isAwaited) wake(keys.map((key) => this.#names.ofKey(key)));
-        audience.expired(keys);
-      },
-      freed: wake,
-      touched: (names) => this.#touched(names, audience),
-      distrust: () => {
-        wake();
-        audience.distrust();
-      },
-    };
-  }
-
-  /** Somebody has changed what L2 has under these names. A tag whose id is lost, or another one, is over. */
-  #touched(names: readonly string[], audience: Audience): void {
-    const keys: string[] = [];
-    for (const name of names) {
-      const meaning = this.#names.meaning(name);
-      if (meaning?.kind === 'key') keys.push(meaning.key);
-      if (meaning?.kind === 'tag') audience.renewed(meaning.tag);
-      if (meaning?.kind === 'some tag') audience.distrust();
-    }
-    audience.touched(keys);
+  /** Who waits for the lease in this process hears none of its own messages. */
+  async #changed(key: string, change: Promise<boolean>): Promise<boolean> {
+    const isConfirmed = await change;
+    if (isConfirmed) wakeFor([key], this.#names, this.#leases);
+    return isConfirmed;
   }
 
   #keepMs(ttlMs: number): number {

@@ -82,14 +82,21 @@ test('when the loader of another process fails, who waits loads at once', async 
 
 test.each([
   ['deletes', (cache: ReturnType<typeof open>) => cache.delete('a'), 'from there'],
+  ['expires', (cache: ReturnType<typeof open>) => cache.expire('a'), 'from there'],
   ['sets', (cache: ReturnType<typeof open>) => cache.set('a', 'set'), 'set'],
-])('who waits asks at once when a third process %s the key', async (_how, change, expected) => {
-  const { row, loading, value } = await waiting(() => 'from there');
-  await change(open());
-  expect(await value).toBe(expected);
-  row.resolve('old');
-  expect(await loading).toBe('old');
-});
+])(
+  'who waits asks at once when a third process, or its own, %s the key',
+  async (_how, change, expected) => {
+    for (const isThird of [true, false]) {
+      const { there, row, loading, value } = await waiting(() => 'from there');
+      await change(isThird ? open() : there);
+      expect(await value).toBe(expected);
+      row.resolve('old');
+      expect(await loading).toBe('old');
+      await open().delete('a');
+    }
+  },
+);
 
 test('who waits asks twice a second, in case the message gets lost', async () => {
   const { row, loading, value, asked } = await waiting();
