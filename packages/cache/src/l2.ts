@@ -107,9 +107,9 @@ export class L2<V> {
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
     this.#tier = tier;
     this.#options = options;
-    this.#guard = new Guard(tier, ticker);
-    this.#reader = new BatchReader(tier, this.#guard);
     const { leaseMs, prefix, onBusLoss } = options;
+    this.#guard = new Guard(tier, ticker, `${prefix}probe`);
+    this.#reader = new BatchReader(tier, this.#guard);
     const names = new Names(prefix, tier.bus?.tracks ? audience.holds : undefined);
     this.#names = names;
     const hearing = hearingOf({ audience, names, leases: () => this.#leases });
