@@ -188,3 +188,25 @@ test('a lease that is given too late for who has asked for it is given back', as
   expect(await there.getOrSet('a', () => 'from there')).toBe('from there');
   expect(there.stats().l2.leaseWaits).toBe(0);
 });
+
+test('close lets nobody wait for another process beyond its time, whoever waits for what', async () => {
+  const { here, there, row, loading, value, told } = await waiting();
+  const anew = there.getOrSet('a', broken, { fresh: true });
+  const many = there.getMany(['a', 'b'], async () => new Map([['b', 'many']]));
+  const closed = Promise.allSettled([value, anew, many]);
+  await settle();
+  const closing = there.close({ timeoutMs: 100 });
+  await vi.advanceTimersByTimeAsync(100);
+  await closing;
+  const isClosed = { status: 'rejected', reason: { code: 'ERR_CACHE_CLOSED' } };
+  const results = new Map([['b', 'many']]);
+  expect(await closed).toMatchObject([
+    isClosed,
+    isClosed,
+    { status: 'rejected', reason: { results } },
+  ]);
+  row.resolve('value');
+  expect(await loading).toBe('value');
+  expect(here.peek('a')).toBe('value');
+  expect(told()).toBeLessThanOrEqual(1);
+});
