@@ -6,6 +6,7 @@ import type { Codec } from './codec.ts';
 import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { hearingOf, wakeFor } from './hearing.ts';
+import type { L2Stats } from './l2-stats.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
 import { Names } from './names.ts';
 import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
@@ -28,29 +29,6 @@ export interface Claim<V> {
   readonly found?: Found<V>;
   /** Undefined when the load may not be written to L2. */
   readonly lease?: Lease;
-}
-
-/** What L2 did so far; `waitingDeletes` is of now. */
-export interface L2Stats {
-  readonly hits: number;
-  readonly misses: number;
-  /** Bytes under our keys that were not ours, or not readable: counted as misses too. */
-  readonly foreign: number;
-  /** Values that were not written, as they have more than `maxValueBytes`. */
-  readonly tooLarge: number;
-  /** Bytes that were read under keys, tags apart, and bytes that were written there. */
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  /** Operations that failed or took too long. */
-  readonly failures: number;
-  /** Operations that were not tried, as L2 was away. */
-  readonly skipped: number;
-  /** Loads that waited for the load of another process. */
-  readonly leaseWaits: number;
-  /** Times when messages of other processes began to be missed. */
-  readonly busLosses: number;
-  /** Deletes, expiries and invalidations that wait for L2 to come back. */
-  readonly waitingDeletes: number;
 }
 
 /** What L2 works with. */
@@ -218,7 +196,7 @@ export class L2<V> {
     stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    // Written all the same, it would be news to every process that L2 tells of changes, and so would its end.
+    // Written all the same, it would be news to each process that L2 tells of changes, and again at its end.
     if (lease?.isOverNothing) return lease.release();
     const bytes = this.#sealer.seal({ ...writing, ...expired }, stamps);
     // For no longer than must be.

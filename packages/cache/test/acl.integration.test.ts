@@ -19,7 +19,8 @@ describe.each([
     admin = new Redis(server().url);
     const keys = ['~guarded:*', '~~guarded:*', '~~~guarded:*'];
     const channels = ['&guarded:*', '&__redis__:invalidate'];
-    await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', ...keys, ...channels, '+@all');
+    const commands = ['+@all', '-@dangerous', '+info'];
+    await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', ...keys, ...channels, ...commands);
   });
   afterAll(() => admin.disconnect());
   afterEach(() => {
