@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import type { Tier } from '@shopgpt/cache';
 import { tierContract } from '@shopgpt/cache/testing';
 
-/** A shared level of your own: five small methods. */
+/** A shared level of your own: four small methods. */
 function mapTier(): Tier {
   const values = new Map<string, { bytes: Uint8Array; until: number }>();
   const alive = (key: string) => {

@@ -7,7 +7,7 @@ import { manualClock } from './testing/index.ts';
 
 function open(read: (keys: readonly string[]) => Promise<(Uint8Array | undefined)[]>) {
   const tier = { ...memoryTier(), read: vi.fn(read) };
-  const reader = new BatchReader(tier, new Guard(tier, tickerOf(manualClock())));
+  const reader = new BatchReader(tier, new Guard(tier, tickerOf(manualClock()), 'probe'));
   return { tier, readAll: (keys: string[]) => Promise.all(keys.map((key) => reader.read(key))) };
 }
 

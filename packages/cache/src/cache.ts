@@ -1,5 +1,5 @@
 import type { Source } from './entry.ts';
-import type { L2Stats } from './l2.ts';
+import type { L2Stats } from './l2-stats.ts';
 import type { Loader } from './load.ts';
 import type { ManyLoader } from './many.ts';
 import type { PurgeStats } from './purges.ts';
@@ -181,7 +181,8 @@ export interface Cache<V> {
 
   /**
    * Waits for running loads and purges (at most `timeoutMs`, default 5,000), tries once more the deletes
-   * that wait for L2, and forgets everything in memory. The clients you passed in stay open. Later calls reject.
+   * that wait for L2, and forgets everything in memory. The clients you passed in stay open. Later
+   * calls reject.
    */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
 

@@ -1,6 +1,6 @@
 import { NotCacheableError } from './errors.ts';
 
-/** Turns values into bytes for L2 and back. What comes back must equal what went in, or encoding must throw. */
+/** Turns values into bytes and back. What comes back must equal what went in, or encoding must throw. */
 export interface Codec {
   /**
    * @param key that of the value in L2

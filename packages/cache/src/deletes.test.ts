@@ -18,7 +18,8 @@ test('deletes that wait are not tried again once they were stopped, not even whi
     if (forget.mock.calls.length > 1) await gate.promise;
     throw new Error('refused');
   });
-  const deletes = new Deletes(new Guard(memoryTier({ timeoutMs: 60_000 }), ticker), forget);
+  const guard = new Guard(memoryTier({ timeoutMs: 60_000 }), ticker, 'probe');
+  const deletes = new Deletes(guard, forget);
   expect(await deletes.delete('a')).toBe(false);
   await vi.advanceTimersByTimeAsync(250);
   expect(forget).toHaveBeenCalledTimes(2);

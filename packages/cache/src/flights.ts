@@ -4,6 +4,8 @@ import { isOver } from './tags.ts';
 /** What is under way, one flight per key at most. */
 export class Flights<T> {
   readonly #byKey = new Map<string, Flight<T>>();
+  /** Also those that nobody joins any more. */
+  readonly #running = new Set<Flight<T>>();
   readonly #epoch: () => number;
 
   /** @param epoch tells the epoch of L1 */
@@ -19,17 +21,19 @@ export class Flights<T> {
 
   /** Begins a flight; one that is under way is not joined any more. */
   begin(key: string, work: (flight: Flight<T>) => Promise<T>): Flight<T> {
-    const land = (self: Flight<T>) => {
+    const leave = (self: Flight<T>) => {
       if (this.#byKey.get(key) === self) this.#byKey.delete(key);
     };
     const landing = async (self: Flight<T>) => {
+      this.#running.add(self);
       try {
         return await work(self);
       } finally {
-        land(self);
+        this.#running.delete(self);
+        leave(self);
       }
     };
-    const flight = new Flight(this.#epoch(), landing, land);
+    const flight = new Flight(this.#epoch(), landing, leave);
     this.#byKey.set(key, flight);
     return flight;
   }
@@ -53,6 +57,6 @@ export class Flights<T> {
   }
 
   all(): Flight<T>[] {
-    return [...this.#byKey.values()];
+    return [...this.#running];
   }
 }

@@ -30,11 +30,14 @@ export class Guard {
   skipped = 0;
   readonly #tier: Tier;
   readonly #ticker: Ticker;
+  readonly #probeKey: string;
   #state: State = { kind: 'closed' };
 
-  constructor(tier: Tier, ticker: Ticker) {
+  /** @param probeKey what a probe reads: one of our own keys, as the tier may let us read no others */
+  constructor(tier: Tier, ticker: Ticker, probeKey: string) {
     this.#tier = tier;
     this.#ticker = ticker;
+    this.#probeKey = probeKey;
   }
 
   /** Whether an operation would be tried. When it is time for a probe, asking starts it. */
@@ -45,7 +48,10 @@ export class Guard {
     return this.#state.kind !== 'closed';
   }
 
-  /** Never rejects. A read that fails opens the breaker; another one only when it took too long (Redis that is full refuses writes and answers reads). */
+  /**
+   * Never rejects. A read that fails opens the breaker; another operation only when it took too long:
+   * Redis that is full refuses writes and answers reads.
+   */
   async run<T>(kind: Kind, operation: () => Promise<T>): Promise<T | typeof AWAY> {
     if (this.isAway()) {
       this.skipped += 1;
@@ -69,7 +75,7 @@ export class Guard {
   async #probe(): Promise<void> {
     this.#state = { kind: 'probing' };
     try {
-      await this.#inTime(this.#tier.read(['probe']));
+      await this.#inTime(this.#tier.read([this.#probeKey]));
       this.#state = { kind: 'closed' };
     } catch {
       this.#open();

@@ -25,7 +25,7 @@ export {
   TierTimeoutError,
   TooManyLoadsError,
 } from './errors.ts';
-export type { L2Stats } from './l2.ts';
+export type { L2Stats } from './l2-stats.ts';
 export { createCache } from './layered-cache.ts';
 export type { LoadContext, Loader } from './load.ts';
 export type { LoadManyContext, ManyLoader } from './many.ts';

@@ -153,3 +153,20 @@ test('maxBytes: counts a smaller value in the place of a larger one', () => {
   put('a', 1000, '');
   expect(l1.bytes).toBe(256 + 2 + 16);
 });
+
+test('maxBytes: holds after everything was invalidated, whose room is taken back little by little', () => {
+  const { l1, put } = open(100, 60_000, 5000);
+  for (const key of ['a', 'b', 'c']) put(key, 1000, kilobyte);
+  l1.invalidate();
+  expect(l1.any('a')).toBeUndefined();
+  const held = ['d', 'e', 'f'].map((key) => {
+    put(key, 1000, kilobyte);
+    return l1.bytes;
+  });
+  expect(Math.max(...held)).toBeLessThanOrEqual(5000);
+  expect(['d', 'e', 'f'].map((key) => l1.fresh(key)?.value)).toEqual([
+    kilobyte,
+    kilobyte,
+    kilobyte,
+  ]);
+});

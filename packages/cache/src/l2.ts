@@ -1,10 +1,12 @@
 import { BatchReader } from './batch-reader.ts';
-import { type Audience, Bus, type Hearer, type OnBusLoss } from './bus.ts';
+import { type Audience, Bus, type OnBusLoss } from './bus.ts';
 import { Changes } from './changes.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
+import { hearingOf, wakeFor } from './hearing.ts';
+import type { L2Stats } from './l2-stats.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
 import { Names } from './names.ts';
 import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
@@ -27,29 +29,6 @@ export interface Claim<V> {
   readonly found?: Found<V>;
   /** Undefined when the load may not be written to L2. */
   readonly lease?: Lease;
-}
-
-/** What L2 did so far; `waitingDeletes` is of now. */
-export interface L2Stats {
-  readonly hits: number;
-  readonly misses: number;
-  /** Bytes under our keys that were not ours, or not readable: counted as misses too. */
-  readonly foreign: number;
-  /** Values that were not written, as they have more than `maxValueBytes`. */
-  readonly tooLarge: number;
-  /** Bytes that were read under keys, tags apart, and bytes that were written there. */
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  /** Operations that failed or took too long. */
-  readonly failures: number;
-  /** Operations that were not tried, as L2 was away. */
-  readonly skipped: number;
-  /** Loads that waited for the load of another process. */
-  readonly leaseWaits: number;
-  /** Times when messages of other processes began to be missed. */
-  readonly busLosses: number;
-  /** Deletes, expiries and invalidations that wait for L2 to come back. */
-  readonly waitingDeletes: number;
 }
 
 /** What L2 works with. */
@@ -100,18 +79,19 @@ export class L2<V> {
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
   readonly #names: Names;
-  /** Values that are to be written as soon as the ids of their tags are known; resolved by what overtakes them. */
+  /** Values that are written once the ids of their tags are known; resolved by what overtakes them. */
   readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
 
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
     this.#tier = tier;
     this.#options = options;
-    this.#guard = new Guard(tier, ticker);
-    this.#reader = new BatchReader(tier, this.#guard);
     const { leaseMs, prefix, onBusLoss } = options;
+    this.#guard = new Guard(tier, ticker, `${prefix}probe`);
+    this.#reader = new BatchReader(tier, this.#guard);
     const names = new Names(prefix, tier.bus?.tracks ? audience.holds : undefined);
     this.#names = names;
-    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, this.#hearer(audience));
+    const hearing = hearingOf({ audience, names, leases: () => this.#leases });
+    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, hearing);
     const busAndGuard = { bus: this.#bus, guard: this.#guard };
     if (tier.leases && leaseMs)
       this.#leases = new Leases({ leases: tier.leases, ms: leaseMs, ...busAndGuard });
@@ -200,14 +180,30 @@ export class L2<V> {
     stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    const isTooLarge = this.#isTooLarge(writing);
-    // In its place comes nothing, for no longer than must be: what was there before is older.
-    const bytes = this.#sealer.seal(isTooLarge ? { ...writing, ...expired } : writing, stamps);
-    const keepMs = isTooLarge ? 1 : this.#keepMs(writing.ttlMs);
+    if (this.#isTooLarge(writing)) return this.#fillWithNothing(key, writing, stamps, lease);
+    const bytes = this.#sealer.seal(writing, stamps);
+    const keepMs = this.#keepMs(writing.ttlMs);
     if (lease) return this.#written(bytes, await lease.write(bytes, keepMs));
     // Without the right to write, another process may have deleted the key since the load began.
     if (this.#leases) return 'away';
     return (await this.#write(key, bytes, keepMs)) ? 'stored' : 'away';
+  }
+
+  /** What is there already is older than what has no place there. */
+  async #fillWithNothing(
+    key: string,
+    writing: Writing,
+    stamps: readonly Generation[],
+    lease: Lease | undefined,
+  ): Promise<LeasedWrite> {
+    // Written all the same, it would be news to each process that L2 tells of changes, and again at its end.
+    if (lease?.isOverNothing) return lease.release();
+    const bytes = this.#sealer.seal({ ...writing, ...expired }, stamps);
+    // For no longer than must be.
+    if (lease) return this.#written(bytes, await lease.write(bytes, 1));
+    if (this.#leases || this.#changes.isWaiting(key)) return 'away';
+    const deleting = () => this.#tier.delete([this.#names.ofKey(key)]);
+    return (await this.#guard.run('write', deleting)) === AWAY ? 'away' : 'stored';
   }
 
   /**
@@ -221,7 +217,7 @@ export class L2<V> {
     overtaken.promise.catch(() => undefined);
     const earlier = this.#sets.get(key);
     this.#sets.set(key, overtaken);
-    const result = this.#setNow(key, writing, tags, overtaken);
+    const result = this.#changed(key, this.#setNow(key, writing, tags, overtaken));
     earlier?.resolve(result);
     return result;
   }
@@ -251,7 +247,7 @@ export class L2<V> {
   delete(key: string): Promise<boolean> {
     const overtaken = this.#sets.get(key);
     this.#sets.delete(key);
-    const result = this.#changes.delete(key);
+    const result = this.#changed(key, this.#changes.delete(key));
     overtaken?.resolve(result);
     return result;
   }
@@ -259,7 +255,8 @@ export class L2<V> {
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
   expire(key: string): Promise<boolean> {
     // A value that is still on its way would get there later, and fresh.
-    return this.#sets.has(key) ? this.delete(key) : this.#changes.expire(key);
+    if (this.#sets.has(key)) return this.delete(key);
+    return this.#changed(key, this.#changes.expire(key));
   }
 
   /** Tries the deletes that wait a last time. */
@@ -311,38 +308,11 @@ export class L2<V> {
     return isTooLarge;
   }
 
-  /** Who waits for another process has an ear for the news as well. */
-  #hearer(audience: Audience): Hearer {
-    const wake = (names?: Iterable<string>) => this.#leases?.wake(names);
-    return {
-      ...audience,
-      changed: (keys) => {
-        if (this.#leases?.isAwaited) wake(keys.map((key) => this.#names.ofKey(key)));
-        audience.changed(keys);
-      },
-      expired: (keys) => {
-        if (this.#leases?.isAwaited) wake(keys.map((key) => this.#names.ofKey(key)));
-        audience.expired(keys);
-      },
-      freed: wake,
-      touched: (names) => this.#touched(names, audience),
-      distrust: () => {
-        wake();
-        audience.distrust();
-      },
-    };
-  }
-
-  /** Somebody has changed what L2 has under these names. A tag whose id is lost, or another one, is over. */
-  #touched(names: readonly string[], audience: Audience): void {
-    const keys: string[] = [];
-    for (const name of names) {
-      const meaning = this.#names.meaning(name);
-      if (meaning?.kind === 'key') keys.push(meaning.key);
-      if (meaning?.kind === 'tag') audience.renewed(meaning.tag);
-      if (meaning?.kind === 'some tag') audience.distrust();
-    }
-    audience.touched(keys);
+  /** Who waits for the lease in this process hears none of its own messages. */
+  async #changed(key: string, change: Promise<boolean>): Promise<boolean> {
+    const isConfirmed = await change;
+    if (isConfirmed) wakeFor([key], this.#names, this.#leases);
+    return isConfirmed;
   }
 
   #keepMs(ttlMs: number): number {

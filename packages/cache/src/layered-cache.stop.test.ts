@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createCache } from './layered-cache.ts';
 import type { Loader } from './load.ts';
@@ -110,4 +111,27 @@ test('a load that asks for its own key waits for itself no longer than the hard 
   await vi.advanceTimersByTimeAsync(10);
   await failure;
   expect(cache.stats().loads).toBe(1);
+});
+
+test('close waits for a load that a delete has overtaken', async () => {
+  const { cache } = open();
+  const row = Promise.withResolvers<User>();
+  const old = cache.getOrSet('a', () => row.promise);
+  await vi.waitFor(() => expect(cache.stats().loads).toBe(1));
+  await cache.delete('a');
+  const closing = cache.close();
+  expect(await Promise.race([closing, turn('goes on')])).toBe('goes on');
+  row.resolve(user('a'));
+  expect(await old).toEqual(user('a'));
+  await closing;
+});
+
+test('close gives up a load that a delete has overtaken, as any other', async () => {
+  const { cache } = open();
+  const old = cache.getOrSet('a', never);
+  old.catch(() => undefined);
+  await vi.waitFor(() => expect(cache.stats().loads).toBe(1));
+  await cache.delete('a');
+  await cache.close({ timeoutMs: 0 });
+  await expect(old).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
 });

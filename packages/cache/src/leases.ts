@@ -4,7 +4,7 @@ import { AWAY, type Guard } from './guard.ts';
 import { Sleeper } from './sleeper.ts';
 import type { LeaseEnd, TierLeases } from './tier.ts';
 
-/** How often who waits for another process asks again when nobody tells him: soon at first, then less often. */
+/** How often who waits asks again when nobody tells him: soon at first, then less often. */
 const FIRST_PAUSE_MS = 5;
 const MAX_PAUSE_MS = 100;
 
@@ -20,6 +20,8 @@ export type LeasedWrite = 'stored' | 'fenced' | 'away';
  * is never written after it.
  */
 export class Lease {
+  /** Whether nothing was under the key when it was taken: while it stands, nobody writes there. */
+  readonly isOverNothing: boolean;
   readonly #leases: TierLeases;
   readonly #guard: Guard;
   readonly #key: string;
@@ -30,10 +32,10 @@ export class Lease {
   /** @param onAwaited called when it has ended and somebody waits for that */
   constructor(
     { leases, guard, ms }: LeasesParts,
-    key: string,
-    token: string,
+    { key, token, known }: Asking,
     onAwaited: () => void,
   ) {
+    this.isOverNothing = known === undefined;
     this.#leases = leases;
     this.#guard = guard;
     this.#key = key;
@@ -44,27 +46,22 @@ export class Lease {
     this.#timer = setInterval(renew, Math.ceil(ms / 3)).unref();
   }
 
-  async write(bytes: Uint8Array, ttlMs: number): Promise<LeasedWrite> {
-    clearInterval(this.#timer);
-    const end = await this.#end('write', () =>
-      this.#leases.write(this.#key, this.#token, bytes, ttlMs),
-    );
-    if (end === AWAY) return 'away';
-    return end === 'gone' ? 'fenced' : 'stored';
+  write(bytes: Uint8Array, ttlMs: number): Promise<LeasedWrite> {
+    return this.#end('write', () => this.#leases.write(this.#key, this.#token, bytes, ttlMs));
   }
 
-  release(): void {
-    clearInterval(this.#timer);
-    void this.#end('aside', () => this.#leases.release(this.#key, this.#token));
+  /** Leaves the key as it is; `stored` when the lease stood until now. Nobody need wait for that. */
+  release(): Promise<LeasedWrite> {
+    return this.#end('aside', () => this.#leases.release(this.#key, this.#token));
   }
 
-  async #end(
-    kind: 'write' | 'aside',
-    operation: () => Promise<LeaseEnd>,
-  ): Promise<LeaseEnd | typeof AWAY> {
+  /** Never rejects. */
+  async #end(kind: 'write' | 'aside', operation: () => Promise<LeaseEnd>): Promise<LeasedWrite> {
+    clearInterval(this.#timer);
     const end = await this.#guard.run(kind, operation);
     if (end === 'awaited') this.#onAwaited();
-    return end;
+    if (end === AWAY) return 'away';
+    return end === 'gone' ? 'fenced' : 'stored';
   }
 }
 
@@ -73,6 +70,14 @@ export interface WaitForOthers {
   readonly signal: AbortSignal;
   /** Called when it begins to wait. */
   readonly onWait?: (() => void) | undefined;
+}
+
+/** What L2 is asked for. */
+interface Asking {
+  readonly key: string;
+  readonly token: string;
+  /** How the bytes begin that are there; undefined where there are none. */
+  readonly known: Uint8Array | undefined;
 }
 
 /** What L2 answers to who asks for a lease. */
@@ -127,7 +132,7 @@ export class Leases {
     for (let isFirst = true; ; isFirst = false) {
       const sleeper = new Sleeper(this.#sleepers, key);
       try {
-        const answer = await this.#ask(key, token, known);
+        const answer = await this.#ask({ key, token, known });
         if (answer !== 'held') return answer;
         if (isFirst) {
           this.waits += 1;
@@ -143,23 +148,20 @@ export class Leases {
     }
   }
 
-  async #ask(
-    key: string,
-    token: string,
-    known: Uint8Array | undefined,
-  ): Promise<Lease | Uint8Array | 'held' | undefined> {
+  async #ask(asking: Asking): Promise<Lease | Uint8Array | 'held' | undefined> {
+    const { key, token, known } = asking;
     const { leases, guard, ms } = this.#parts;
     const asked: Promise<Taken>[] = [];
     const answer = await guard.run('write', () => {
-      const asking = leases.take(key, token, ms, known);
-      asked.push(asking);
-      return asking;
+      const taking = leases.take(key, token, ms, known);
+      asked.push(taking);
+      return taking;
     });
     if (answer === AWAY) {
-      for (const asking of asked) void this.#giveBack(key, token, asking);
+      for (const taking of asked) void this.#giveBack(key, token, taking);
       return undefined;
     }
-    return answer === 'taken' ? new Lease(this.#parts, key, token, () => this.#free(key)) : answer;
+    return answer === 'taken' ? new Lease(this.#parts, asking, () => this.#free(key)) : answer;
   }
 
   /** A lease that nobody waits for any more would keep all others from loading until its time is over. */

@@ -3,7 +3,7 @@ import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { etagOf, uniqueEtag } from './etag.ts';
 import { L1 } from './l1.ts';
-import { L2, type L2Stats } from './l2.ts';
+import { L2 } from './l2.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Tags } from './tags.ts';
 
@@ -26,21 +26,6 @@ function etagMaker(codec: Codec): (value: unknown) => string {
     }
   };
 }
-
-/** The numbers of an L2 that is not there. */
-export const noL2: L2Stats = {
-  hits: 0,
-  misses: 0,
-  foreign: 0,
-  tooLarge: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-  failures: 0,
-  skipped: 0,
-  leaseWaits: 0,
-  busLosses: 0,
-  waitingDeletes: 0,
-};
 
 const DAY_MS = 86_400_000;
 

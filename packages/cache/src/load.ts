@@ -13,7 +13,10 @@ export interface LoadContext<V> {
   readonly previous: CacheEntry<V> | undefined;
   /** Another ttl for this value than the cache's, in ms. @throws RangeError unless a positive integer */
   setTtl(ms: number): void;
-  /** The tags of this value instead of those that the caller named. A tag that is new to this process may cost the value its place once. @throws TypeError when one is empty */
+  /**
+   * The tags of this value instead of those that the caller named. A tag that is new to this process
+   * may cost the value its place once. @throws TypeError when one is empty
+   */
   setTags(tags: readonly string[]): void;
   /**
    * The ETag by which the origin knows this value, instead of one that is made of its bytes: the next
@@ -25,7 +28,10 @@ export interface LoadContext<V> {
   skip(): void;
 }
 
-/** Gets a value from where it is kept. `undefined` means that there is none: that is stored for `negativeTtlMs`. */
+/**
+ * Gets a value from where it is kept. `undefined` means that there is none: that is stored for
+ * `negativeTtlMs`.
+ */
 export type Loader<V, R = V> = (context: LoadContext<V>) => R | PromiseLike<R>;
 
 /** What a load came to. */

@@ -50,12 +50,28 @@ test('a loaded value of more is given to the callers, kept in memory and counted
   expect(there.stats().l2.foreign).toBe(0);
 });
 
-test('what was in L2 before it is not read after it', async () => {
-  const [here, there] = [open(), open()];
+test.each([
+  ['with', {}],
+  ['without', { lease: false as const }],
+])('%s leases: what was in L2 before it is not read after it', async (_how, lease) => {
+  const [here, there] = [open(lease), open(lease)];
   await here.set('a', 'old');
   await turn();
-  await here.getOrSet('a', () => large, { fresh: true });
+  expect(await here.getOrSet('a', () => large, { fresh: true })).toBe(large);
+  expect(here.peek('a')).toBe(large);
   expect(await there.get('a')).toBeUndefined();
+});
+
+test('a loaded value of more is kept nowhere when its lease has ended meanwhile', async () => {
+  const [here, there] = [open({ l2: busless }), open({ l2: busless })];
+  const row = Promise.withResolvers<string>();
+  const loading = here.getOrSet('a', () => row.promise);
+  await vi.waitFor(() => expect(here.stats().loads).toBe(1));
+  await there.delete('a');
+  row.resolve(large);
+  expect(await loading).toBe(large);
+  expect(here.peek('a')).toBeUndefined();
+  expect(here.stats().fencedWrites).toBe(1);
 });
 
 test('a load that was overtaken is kept nowhere, however large its value', async () => {

@@ -1,7 +1,7 @@
 import { escapeKey, isHashed, unescapeKey } from './keys.ts';
 import { EVERYTHING } from './tags.ts';
 
-/** Hashed names are gone through when there are so many of them, or twice as many as were of use last time. */
+/** Hashed names are gone through when there are so many, or twice as many as were of use last time. */
 const MIN_SWEEP = 1000;
 
 /** What a name in L2 stands for. */

@@ -20,7 +20,7 @@ export interface CacheOptions {
   readonly ttlMs: number;
   /** Version of the values' shape, part of every key in L2: raise it when the shape changes. Default 1. */
   readonly version?: number;
-  /** How long past its ttl a value is still served when the loader fails, in ms, from L1 and L2. Default 0. */
+  /** How long past its ttl a value is served when the loader fails, in ms, from L1 and L2. Default 0. */
   readonly staleIfErrorMs?: number;
   /** How long past its ttl a value is served at once while one load refreshes it, in ms. Default 0. */
   readonly staleWhileRevalidateMs?: number;
@@ -29,11 +29,17 @@ export interface CacheOptions {
    * it is served, so that nobody waits for what is asked for often. Default 1: not before its end.
    */
   readonly refreshAhead?: number;
-  /** How long it is remembered that the loader found nothing (gave `undefined`), in ms. Default 0: not at all. */
+  /** How long it is remembered that the loader found nothing (gave `undefined`), in ms. Default 0. */
   readonly negativeTtlMs?: number;
-  /** How long the loader is left alone after it failed, in ms: callers get the same error or a value past its ttl. Default 0. */
+  /**
+   * How long the loader is left alone after it failed, in ms: callers get the same error or a value
+   * past its ttl. Default 0.
+   */
   readonly errorTtlMs?: number;
-  /** The part, from 0 to below 1, by which a ttl is shortened at most, at random, so that what was stored together does not end together. Default 0. */
+  /**
+   * The part, from 0 to below 1, by which a ttl is shortened at most, at random, so that what was
+   * stored together does not end together. Default 0.
+   */
   readonly jitter?: number;
   /** The memory of this process. */
   readonly l1?: {
@@ -58,9 +64,12 @@ export interface CacheOptions {
   readonly l2?: Tier;
   /** How long a loader may take. */
   readonly loadTimeout?: {
-    /** When a caller is given a value past its ttl, if one may be served, while the load goes on, in ms. Default none. */
+    /**
+     * When a caller is given a value past its ttl, if one may be served, while the load goes on, in ms.
+     * Default none.
+     */
     readonly softMs?: number;
-    /** When callers stop waiting for a load, its `signal` aborts and its value is given up, in ms. Default 30,000. */
+    /** When a load is given up: callers are told, and its `signal` aborts; in ms. Default 30,000. */
     readonly hardMs?: number;
   };
   /**

@@ -306,3 +306,17 @@ test('a hook that is no function is refused', () => {
     new TypeError('onInvalidateTags must be a function, got "purge"'),
   );
 });
+
+test('a tag that somebody else has ended in L2 is purged by nobody', async () => {
+  const tier = faultyTier(memoryTier());
+  open({ l2: tier });
+  await cache.getOrSet('a', () => 'old', { tags: ['t'] });
+  await tier.delete(['purges:v1:#{t}', 'purges:v1:#{%all}']);
+  tier.touch('purges:v1:#{t}', 'purges:v1:#{%all}');
+  expect(await cache.getOrSet('a', () => 'new', { tags: ['t'] })).toBe('new');
+  await pass(1000);
+  expect(receiver.calls).toEqual([]);
+  await cache.invalidateTags('t');
+  await pass(0);
+  expect(receiver.calls).toEqual([['t']]);
+});

@@ -1,4 +1,4 @@
-/** What V8 takes for an object or array itself, for a reference to something, and for a box around bytes, in bytes; about. */
+/** What V8 takes for an object or array itself, for a reference, and for a box around bytes, in bytes; about. */
 const OBJECT_BYTES = 32;
 const SLOT_BYTES = 8;
 const BUFFER_BYTES = 96;

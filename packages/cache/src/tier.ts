@@ -15,7 +15,10 @@ export interface Tier {
   isReady(): boolean;
   /** The bytes under each key, in the order of the keys; undefined where there are none. */
   read(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Keeps the bytes for at least `ttlMs` unless it needs the room, and not much longer. Ends a lease on the key. */
+  /**
+   * Keeps the bytes for at least `ttlMs` unless it needs the room, and not much longer. Ends a lease
+   * on the key.
+   */
   write(key: string, bytes: Uint8Array, ttlMs: number): Promise<void>;
   /** Keys that do not exist are no error. Ends leases on the keys. */
   delete(keys: readonly string[]): Promise<void>;

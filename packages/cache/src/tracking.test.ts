@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { createCache } from './layered-cache.ts';
+import type { LoadContext } from './load.ts';
 import { memoryTier } from './memory-tier.ts';
 import { Names } from './names.ts';
 import type { CacheOptions } from './options.ts';
@@ -21,6 +22,8 @@ function open(options: Partial<CacheOptions> = {}) {
 const names = () => new Names(`tracking-${run}:v1:`);
 const nameOf = (key: string) => names().ofKey(key);
 const nameOfTag = (tag: string) => names().ofTag(tag);
+const kept = { staleWhileRevalidateMs: 60_000 };
+const large = 'x'.repeat(99);
 const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
 
 /** The next read of L2 answers with what it saw only when it is let go. */
@@ -246,4 +249,67 @@ test.each([
   const all = new Names('p:v1:', () => true);
   expect(all.meaning(all.ofKey(text))).toEqual({ kind: 'key', key: text });
   expect(all.meaning(all.ofTag(text))).toEqual({ kind: 'tag', tag: text });
+});
+
+test('a value that is too large for L2 is not loaded anew by each process in turn', async () => {
+  const [here, there] = [open({ maxValueBytes: 100 }), open({ maxValueBytes: 100 })];
+  const touched = vi.spyOn(tier, 'write');
+  const leased = tier.leases && vi.spyOn(tier.leases, 'write');
+  await Promise.all([here, there].map((cache) => cache.getOrSet('a', () => large)));
+  expect([here.peek('a'), there.peek('a')]).toEqual([large, large]);
+  // What is not written is not touched, nor does it expire.
+  expect(touched).not.toHaveBeenCalledWith(nameOf('a'), expect.anything(), expect.anything());
+  expect(leased).not.toHaveBeenCalled();
+});
+
+test('a value that somebody has deleted from L2 is compared by its etag, and keeps it when it has not changed', async () => {
+  const cache = open({ staleIfErrorMs: 60_000 });
+  await cache.getOrSet('a', ({ setEtag }) => {
+    setEtag('"v1"');
+    return 'value';
+  });
+  await tier.delete([nameOf('a')]);
+  tier.touch(nameOf('a'));
+  const seen: unknown[] = [];
+  const load = ({ previous }: LoadContext<string>) => {
+    seen.push(previous?.etag);
+    return previous?.value ?? 'another';
+  };
+  expect(await cache.getOrSet('a', load)).toBe('value');
+  expect(seen).toEqual(['"v1"']);
+  expect(cache.entry('a')?.etag).toBe('"v1"');
+  const there = open();
+  expect(await there.get('a')).toBe('value');
+  expect(there.entry('a')?.etag).toBe('"v1"');
+});
+
+test('a fresh load whose key is touched goes on, and its value is stored', async () => {
+  const [here, there] = [open(), open()];
+  await here.set('a', 'old');
+  const row = Promise.withResolvers<string>();
+  const load = vi.fn(() => row.promise);
+  const loading = here.getOrSet('a', load, { fresh: true });
+  await vi.waitFor(() => expect(load).toHaveBeenCalled());
+  tier.touch(nameOf('a'));
+  row.resolve('new');
+  expect(await loading).toBe('new');
+  expect(here.stats().fencedWrites).toBe(0);
+  tier.touch(nameOf('a'));
+  // With tracking the others learn of it too.
+  expect(await Promise.all([here.get('a'), there.get('a')])).toEqual(['new', 'new']);
+});
+
+test('an expired value that its own patch has touched is still served while it is refreshed', async () => {
+  const [here, there] = [open(kept), open(kept)];
+  await here.set('a', 'old');
+  await there.get('a');
+  await here.expire('a');
+  tier.touch(nameOf('a'));
+  for (const cache of [here, there]) expect(cache.entry('a')?.ttlMs).toBeLessThanOrEqual(0);
+  const load = vi.fn(() => 'new');
+  expect(await here.getOrSet('a', load)).toBe('old');
+  await vi.waitFor(() => expect(here.peek('a')).toBe('new'));
+  tier.touch(nameOf('a'));
+  expect(await there.getOrSet('a', broken)).toBe('new');
+  expect(load).toHaveBeenCalledTimes(1);
 });

@@ -82,14 +82,21 @@ test('when the loader of another process fails, who waits loads at once', async 
 
 test.each([
   ['deletes', (cache: ReturnType<typeof open>) => cache.delete('a'), 'from there'],
+  ['expires', (cache: ReturnType<typeof open>) => cache.expire('a'), 'from there'],
   ['sets', (cache: ReturnType<typeof open>) => cache.set('a', 'set'), 'set'],
-])('who waits asks at once when a third process %s the key', async (_how, change, expected) => {
-  const { row, loading, value } = await waiting(() => 'from there');
-  await change(open());
-  expect(await value).toBe(expected);
-  row.resolve('old');
-  expect(await loading).toBe('old');
-});
+])(
+  'who waits asks at once when a third process, or its own, %s the key',
+  async (_how, change, expected) => {
+    for (const isThird of [true, false]) {
+      const { there, row, loading, value } = await waiting(() => 'from there');
+      await change(isThird ? open() : there);
+      expect(await value).toBe(expected);
+      row.resolve('old');
+      expect(await loading).toBe('old');
+      await open().delete('a');
+    }
+  },
+);
 
 test('who waits asks twice a second, in case the message gets lost', async () => {
   const { row, loading, value, asked } = await waiting();
@@ -180,4 +187,26 @@ test('a lease that is given too late for who has asked for it is given back', as
   await settle();
   expect(await there.getOrSet('a', () => 'from there')).toBe('from there');
   expect(there.stats().l2.leaseWaits).toBe(0);
+});
+
+test('close lets nobody wait for another process beyond its time, whoever waits for what', async () => {
+  const { here, there, row, loading, value, told } = await waiting();
+  const anew = there.getOrSet('a', broken, { fresh: true });
+  const many = there.getMany(['a', 'b'], async () => new Map([['b', 'many']]));
+  const closed = Promise.allSettled([value, anew, many]);
+  await settle();
+  const closing = there.close({ timeoutMs: 100 });
+  await vi.advanceTimersByTimeAsync(100);
+  await closing;
+  const isClosed = { status: 'rejected', reason: { code: 'ERR_CACHE_CLOSED' } };
+  const results = new Map([['b', 'many']]);
+  expect(await closed).toMatchObject([
+    isClosed,
+    isClosed,
+    { status: 'rejected', reason: { results } },
+  ]);
+  row.resolve('value');
+  expect(await loading).toBe('value');
+  expect(here.peek('a')).toBe('value');
+  expect(told()).toBeLessThanOrEqual(1);
 });

@@ -138,6 +138,18 @@ describe.each([
     expect(await other.get('late')).toBe('value');
   });
 
+  test('a value that is too large for Redis stays in the memory of each process that loads it', async () => {
+    const options = { name: 'large', maxValueBytes: 100 };
+    const caches = [here.open(options), there.open(options)];
+    for (const each of caches) await heard(each, 'large:v1:{probe}');
+    const load = vi.fn(() => 'x'.repeat(100));
+    await Promise.all(caches.map((each) => each.getOrSet('a', load)));
+    // Told in the order in which Redis changed.
+    for (const each of caches) await heard(each, 'large:v1:{probe}');
+    for (const each of caches) expect(each.peek('a')).toBe('x'.repeat(100));
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
   test('what another process of ours has loaded is asked about in Redis, neither fenced nor loaded', async () => {
     await know('a', 'old');
     await outsider.del('tracked:v1:{a}');

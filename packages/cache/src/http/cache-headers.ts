@@ -21,13 +21,19 @@ export interface EntryFacts {
 export interface CacheHeaderOptions {
   /** Whether caches that many people share may keep the response. Default false: nobody keeps it. */
   readonly isPublic?: boolean;
-  /** How long a browser may use it without asking, in ms; never longer than it is fresh. No purge reaches browsers. Default 0. */
+  /**
+   * How long a browser may use it without asking, in ms; never longer than it is fresh. No purge
+   * reaches browsers. Default 0.
+   */
   readonly browserTtlMs?: number;
-  /** How long past its life a CDN, and a browser, may serve it while it asks for a new one, in ms. Default 0. */
+  /** How long past its life a CDN, and a browser, may serve it while it asks anew, in ms. Default 0. */
   readonly staleWhileRevalidateMs?: number;
   /** How long past its life a CDN, and a browser, may serve it when asking fails, in ms. Default 0. */
   readonly staleIfErrorMs?: number;
-  /** How long `Surrogate-Key` and `Cache-Tag` may be, each, in bytes. Default 4,000. A response with more tags is kept by nobody. */
+  /**
+   * How long `Surrogate-Key` and `Cache-Tag` may be, each, in bytes. A response with more tags is kept
+   * by nobody. Default 4,000.
+   */
   readonly maxTagBytes?: number;
   /** What `Cache-Status` calls this cache. Default `cache`. */
   readonly name?: string;

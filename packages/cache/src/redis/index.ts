@@ -24,9 +24,9 @@ export interface RedisTierOptions {
   /**
    * Whether L1 also hears what others than these caches do to their keys: `redis-cli`, another
    * language, expiry, eviction, FLUSHALL. Needs a subscriber that speaks RESP2,
-   * `client.duplicate({ protocol: 2 })`, and a client of one Redis, not of a Cluster, without `enableAutoPipelining`. Every value
-   * that is written by another process is then read from Redis once more before L1 serves it.
-   * Default false.
+   * `client.duplicate({ protocol: 2 })`, and a client of one Redis, not of a Cluster, without
+   * `enableAutoPipelining`. Every value that is written by another process is then read from Redis
+   * once more before L1 serves it. Default false.
    */
   readonly tracking?: boolean;
 }

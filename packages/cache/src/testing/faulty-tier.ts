@@ -14,7 +14,7 @@ export interface FaultyTier extends Tier {
   disconnect(): void;
   /** Messages of the bus get lost, and its listeners are told so. */
   cutBus(): void;
-  /** Tells all who listen that somebody has changed these keys of the tier; without keys, that all may have been. */
+  /** Tells all who listen that somebody has changed these keys of the tier, or without keys any. */
   touch(...keys: string[]): void;
   /** Back to normal. */
   heal(): void;

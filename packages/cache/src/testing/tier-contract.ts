@@ -161,6 +161,16 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
     assert.deepEqual(await readPlain(tier, key), [1, 2, 3]);
   });
 
+  contract('replaces what is there also by what ends at once', async (leases, key, tier) => {
+    for (let i = 0; i < 50; i += 1) {
+      await tier.write(key, bytes, ms);
+      await leases.take(key, 'a', ms, bytes);
+      assert.equal(await leases.write(key, 'a', Uint8Array.of(9), 1), 'ended');
+      const [left] = await tier.read([key]);
+      assert.ok(left === undefined || left[0] === 9, 'what was there before is still there');
+    }
+  });
+
   contract(
     'answers with the bytes that are there instead of a lease',
     async (leases, key, tier) => {
