@@ -1,5 +1,8 @@
+import type { ConsumerErrorCode } from './failures.ts';
+
 /** The `code` of every error that messaging makes itself. */
 export type MessagingErrorCode =
+  | ConsumerErrorCode
   | DriverError['code']
   | MessageTooLargeError['code']
   | MessagingClosedError['code']
