@@ -71,15 +71,12 @@ export class Member implements ConsumerListener {
   async revoking(assignment: Assignment): Promise<void> {
     this.#tell('revoking');
     this.#isRevoking = true;
-    await this.onRevoking(assignment).finally(() => {
-      this.#isRevoking = false;
-      this.held = undefined;
-    });
+    await this.onRevoking(assignment).finally(() => this.#let(assignment));
   }
 
-  lost(_assignment: Assignment): void {
+  lost(assignment: Assignment): void {
     this.events.push('lost');
-    this.held = undefined;
+    this.#let(assignment);
   }
 
   records(partition: TopicPartition, records: readonly StoredRecord[], end: number): void {
@@ -93,6 +90,13 @@ export class Member implements ConsumerListener {
 
   trouble(error: Error): void {
     this.troubles.push(error);
+  }
+
+  /** May come late, when something else is held already. */
+  #let(assignment: Assignment): void {
+    if (this.held !== assignment) return;
+    this.held = undefined;
+    this.#isRevoking = false;
   }
 
   #tell(event: string): void {
