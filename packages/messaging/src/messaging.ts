@@ -4,10 +4,20 @@ import { type Clock, settledWithin, systemClock } from './clock.ts';
 import type { Sent } from './delivery.ts';
 import type { Driver } from './driver.ts';
 import { MessagingClosedError } from './errors.ts';
+import type { BatchHandler, Handler } from './handlers.ts';
+import { type MessagingHealth, overallHealth } from './health.ts';
+import type { Middleware } from './middleware.ts';
 import { Producer, type ProducerStats } from './producer.ts';
 import { type ProducerOptions, resolveProducerOptions } from './producer-options.ts';
 import { Sender, type SendOptions } from './sender.ts';
-import type { AnyTopic, Topic } from './topic.ts';
+import type { SubscribeBatchOptions, SubscribeOptions } from './subscribe-options.ts';
+import {
+  batchSubscription,
+  type Subscription,
+  type SubscriptionStats,
+  singleSubscription,
+} from './subscription.ts';
+import { type AnyTopic, checkTopicName, retryTopic, type Topic } from './topic.ts';
 
 /** What `createMessaging` takes. */
 export interface MessagingOptions {
@@ -27,16 +37,10 @@ export interface CloseOptions {
   readonly timeoutMs?: number;
 }
 
-/** How messaging does. */
-export interface MessagingHealth {
-  readonly status: 'up' | 'starting' | 'degraded' | 'down';
-  /** What is wrong, in words. */
-  readonly reasons: readonly string[];
-}
-
 /** Counters that only grow, and what is so now. */
 export interface MessagingStats {
   readonly producer: ProducerStats;
+  readonly subscriptions: readonly SubscriptionStats[];
 }
 
 /** Sends and handles messages of topics; made by `createMessaging`. */
@@ -60,6 +64,32 @@ export interface Messaging extends AsyncDisposable {
     messages: Iterable<Input>,
     options?: SendOptions,
   ): Promise<PromiseSettledResult<Sent>[]>;
+  /**
+   * Handles the messages of a topic, one by one. Works before `start`, when reading begins, and after it.
+   *
+   * @throws TypeError or RangeError that names the option and its value; MessagingClosedError
+   */
+  subscribe<Message, Input>(
+    topic: Topic<Message, Input>,
+    handler: Handler<Message>,
+    options: SubscribeOptions,
+  ): Subscription;
+  /**
+   * Handles the messages of a topic in batches, each of one partition. As `subscribe` otherwise.
+   *
+   * @throws TypeError or RangeError that names the option and its value; MessagingClosedError
+   */
+  subscribeBatch<Message, Input>(
+    topic: Topic<Message, Input>,
+    handler: BatchHandler<Message>,
+    options: SubscribeBatchOptions,
+  ): Subscription;
+  /**
+   * Puts a function around every call of every handler; the first one given is the outermost.
+   *
+   * @throws TypeError when it is none
+   */
+  use(middleware: Middleware): void;
   /** Resolves when every message that was sent before has its answer, whichever. */
   flush(): Promise<void>;
   /**
@@ -94,6 +124,8 @@ class DriverMessaging implements Messaging {
   /** Observers know this object weakly: it must live as long as the messaging. */
   readonly #component: Component;
   readonly #leaveRegistry: () => void;
+  readonly #middleware: Middleware[] = [];
+  readonly #subscriptions: Subscription[] = [];
   #isStarted = false;
   #closing: Promise<void> | undefined;
 
@@ -127,6 +159,31 @@ class DriverMessaging implements Messaging {
     );
   }
 
+  subscribe<Message>(
+    topic: Topic<Message, unknown>,
+    handler: Handler<Message>,
+    options: SubscribeOptions,
+  ): Subscription {
+    const parts = { ...this.#parts(), topic, handler, options };
+    return this.#begin(topic, singleSubscription(parts));
+  }
+
+  subscribeBatch<Message>(
+    topic: Topic<Message, unknown>,
+    handler: BatchHandler<Message>,
+    options: SubscribeBatchOptions,
+  ): Subscription {
+    const parts = { ...this.#parts(), topic, handler, options };
+    return this.#begin(topic, batchSubscription(parts));
+  }
+
+  use(middleware: Middleware): void {
+    if (typeof middleware !== 'function') {
+      throw new TypeError(`middleware must be a function, got ${show(middleware)}`);
+    }
+    this.#middleware.push(middleware);
+  }
+
   async flush(): Promise<void> {
     await this.#sender.idle();
     await this.#producer.flush();
@@ -135,16 +192,17 @@ class DriverMessaging implements Messaging {
   async start(): Promise<void> {
     if (this.#closing) throw new MessagingClosedError(this.name);
     this.#isStarted = true;
+    for (const subscription of this.#subscriptions) subscription.start();
   }
 
   health(): MessagingHealth {
-    if (this.#closing) return { status: 'down', reasons: ['it is closed'] };
-    const reasons = this.#producer.troubles();
-    return { status: reasons.length > 0 ? 'degraded' : 'up', reasons };
+    const subscriptions = this.#subscriptions.map((subscription) => subscription.health());
+    return overallHealth(this.#closing !== undefined, this.#producer.troubles(), subscriptions);
   }
 
   stats(): MessagingStats {
-    return { producer: this.#producer.stats() };
+    const subscriptions = this.#subscriptions.map((subscription) => subscription.stats());
+    return { producer: this.#producer.stats(), subscriptions };
   }
 
   async close({ timeoutMs = 10_000 }: CloseOptions = {}): Promise<void> {
@@ -157,9 +215,31 @@ class DriverMessaging implements Messaging {
     return this.close();
   }
 
+  #parts() {
+    if (this.#closing) throw new MessagingClosedError(this.name);
+    return {
+      driver: this.#driver,
+      producer: this.#producer,
+      clock: this.#clock,
+      middleware: this.#middleware,
+    };
+  }
+
+  #begin(topic: AnyTopic, subscription: Subscription): Subscription {
+    if (topic.retry.topics) {
+      const longest = retryTopic(topic.name, subscription.group, topic.retry.backoffMs.length);
+      checkTopicName('group', subscription.group, longest);
+    }
+    if (this.#isStarted) subscription.start();
+    this.#subscriptions.push(subscription);
+    return subscription;
+  }
+
   async #close(timeoutMs: number): Promise<void> {
     const endMs = this.#clock.now() + timeoutMs;
     const leftMs = () => Math.max(0, endMs - this.#clock.now());
+    // Handlers that end may still send.
+    await Promise.all(this.#subscriptions.map((subscription) => subscription.stop(leftMs())));
     await settledWithin(this.#clock, leftMs(), this.#sender.idle());
     await this.#producer.close(leftMs());
     await settledWithin(this.#clock, DRIVER_GRACE_MS, this.#driver.close());
