@@ -242,7 +242,7 @@ class DriverMessaging implements Messaging {
     await Promise.all(this.#subscriptions.map((subscription) => subscription.stop(leftMs())));
     await settledWithin(this.#clock, leftMs(), this.#sender.idle());
     await this.#producer.close(leftMs());
-    await settledWithin(this.#clock, DRIVER_GRACE_MS, this.#driver.close());
+    await settledWithin(this.#clock, DRIVER_GRACE_MS, (async () => this.#driver.close())());
     this.#leaveRegistry();
   }
 }

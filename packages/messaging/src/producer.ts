@@ -258,7 +258,7 @@ export class Producer implements DeliveryDesk {
       }
     }
     this.#ended.abort(cause);
-    await settledWithin(clock, CLOSE_GRACE_MS, driver.close());
+    await settledWithin(clock, CLOSE_GRACE_MS, (async () => driver.close())());
     // A driver that ends has told the truth about each; what it says nothing about, nobody knows.
     for (let next = this.#inFlight.first; next; next = this.#inFlight.first) {
       next.failed(cause, true);
