@@ -73,7 +73,12 @@ export function manualClock(startMs = 0): ManualClock {
   };
 }
 
+/** As many turns of the event loop as a request through the memory broker and what follows on it take. */
+const turns = 10;
+
 /** Promises that are settled already, and those that wait for them, have run. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
