@@ -38,7 +38,7 @@ export function checkFlag(name: string, value: unknown): void {
 
 /** Throws a TypeError that names the option unless the value is one of these. */
 export function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
-  if (allowed.includes(String(value))) return;
+  if (typeof value === 'string' && allowed.includes(value)) return;
   const list = allowed.map((one) => `'${one}'`).join(', ');
   throw new TypeError(`${name} must be one of ${list}, got ${show(value)}`);
 }
