@@ -1,0 +1,7 @@
+export {
+  type DriverCapabilities,
+  driverContract,
+  type Outage,
+  type TestFunction,
+} from './driver-contract.ts';
+export { type ManualClock, manualClock } from './manual-clock.ts';
