@@ -118,7 +118,13 @@ function readRecord(cursor: Cursor, batch: Batch): StoredRecord {
   const headers = readHeaders(cursor);
   cursor.at = end;
   const isLogAppendTime = (batch.attributes & attribute.isLogAppendTime) !== 0;
-  return { key, value, headers, offset, timestamp: isLogAppendTime ? batch.maxTimestamp : timestamp };
+  return {
+    key,
+    value,
+    headers,
+    offset,
+    timestamp: isLogAppendTime ? batch.maxTimestamp : timestamp,
+  };
 }
 
 function readHeaders(cursor: Cursor): readonly RawHeader[] {

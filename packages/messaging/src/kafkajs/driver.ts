@@ -39,7 +39,7 @@ class KafkajsDriver implements Driver {
   readonly #kit: Internals;
   readonly #clock: Clock;
   readonly #networks = new Set<Network>();
-  readonly #open = new Set<{ close(): Promise<void> }>();
+  readonly #producers = new Set<KafkajsProducer>();
 
   constructor(kit: Internals, clock: Clock) {
     this.#kit = kit;
@@ -48,29 +48,35 @@ class KafkajsDriver implements Driver {
   }
 
   producer(options: DriverProducerOptions): DriverProducer {
-    const producer = new KafkajsProducer(
-      this.#network(),
+    const { errorOf } = this.#kit;
+    const producer: KafkajsProducer = new KafkajsProducer(
+      this.#network(() => this.#producers.delete(producer)),
       this.#clock,
       options,
-      this.#kit.errorOf,
+      errorOf,
     );
-    this.#open.add(producer);
+    this.#producers.add(producer);
     return producer;
   }
 
-  /** Each has connections of its own: a broker serves those of one connection one after the other. */
   consumer(options: DriverConsumerOptions): DriverConsumer {
     return new KafkajsConsumer(this.#network(), this.#clock, options, this.#kit.errorOf);
   }
 
   async close(): Promise<void> {
+    await Promise.all([...this.#producers].map((producer) => producer.close()));
     for (const network of this.#networks) network.close();
-    await Promise.all([...this.#open].map((producer) => producer.close()));
   }
 
-  #network(): Network {
-    const network = new Network(this.#kit, this.#clock);
+  /** Each has connections of its own: a broker serves those of one connection one after the other. */
+  #network(closed = nothing): Network {
+    const network = new Network(this.#kit, this.#clock, () => {
+      this.#networks.delete(network);
+      closed();
+    });
     this.#networks.add(network);
     return network;
   }
 }
+
+function nothing(): void {}

@@ -1,5 +1,5 @@
-import { DriverError } from '../errors.ts';
 import type { PartitionQueue, PendingRecord } from '../driver.ts';
+import { DriverError } from '../errors.ts';
 import type { TopicPartition } from '../record.ts';
 import { type BatchBody, encodeRecords, type Sequence } from './record-batch.ts';
 

@@ -28,12 +28,15 @@ export class Network {
   readonly #topics = new Map<string, KnownTopic>();
   #refreshing: Promise<void> | undefined;
   #refreshedMs = Number.NEGATIVE_INFINITY;
+  readonly #closed: (network: Network) => void;
   #isClosed = false;
   #turn = 0;
 
-  constructor(kit: Internals, clock: Clock) {
+  /** @param closed called when it is closed */
+  constructor(kit: Internals, clock: Clock, closed: (network: Network) => void) {
     this.#kit = kit;
     this.#clock = clock;
+    this.#closed = closed;
   }
 
   /** What is known without asking. */
@@ -100,6 +103,7 @@ export class Network {
       );
     }
     this.#wires.clear();
+    this.#closed(this);
   }
 
   async #open(key: string, address: () => Address | undefined): Promise<Wire> {
@@ -109,10 +113,7 @@ export class Network {
     if (wire?.isOpen) return wire;
     // Unless another caller has begun a new one meanwhile.
     if (this.#wires.get(key) === known) {
-      this.#wires.set(
-        key,
-        (async () => Wire.open(this.#kit, this.#clock, address()))(),
-      );
+      this.#wires.set(key, (async () => Wire.open(this.#kit, this.#clock, address()))());
     }
     const fresh = await this.#wires.get(key);
     if (fresh && !this.#isClosed) return fresh;
@@ -136,7 +137,8 @@ export class Network {
       { topics: topics.length > 0 ? topics : [''], allowAutoTopicCreation: false },
       metadataMs,
     );
-    for (const { nodeId, host, port } of answer.brokers) this.#addresses.set(nodeId, { host, port });
+    for (const { nodeId, host, port } of answer.brokers)
+      this.#addresses.set(nodeId, { host, port });
     for (const topic of answer.topicMetadata) this.#learn(topic);
     this.#refreshedMs = this.#clock.now();
   }

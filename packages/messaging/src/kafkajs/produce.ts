@@ -21,7 +21,10 @@ export const produceVersion = 7;
 export function encodeProduce(batches: readonly ProduceBatch[], timeoutMs: number): Buffer {
   const topics = byTopic(batches);
   const names = topics.reduce((sum, { topic }) => sum + 6 + Buffer.byteLength(topic), 0);
-  const bodies = batches.reduce((sum, { body }) => sum + 8 + batchHeaderBytes + body.bytes.length, 0);
+  const bodies = batches.reduce(
+    (sum, { body }) => sum + 8 + batchHeaderBytes + body.bytes.length,
+    0,
+  );
   const target = Buffer.allocUnsafe(12 + names + bodies);
   let at = target.writeInt16BE(-1, 0);
   at = target.writeInt16BE(-1, at);

@@ -9,8 +9,8 @@ import type { Network } from './network.ts';
 import type { ProduceBatch } from './produce.ts';
 import { codes } from './protocol.ts';
 import type { BatchBody } from './record-batch.ts';
-import { sleep, within } from './within.ts';
 import { messageOf, type Wire } from './wire.ts';
+import { sleep, within } from './within.ts';
 
 const times = {
   /** How long the broker waits for its replicas; our own limit is a second more. */
@@ -84,10 +84,7 @@ export class KafkajsProducer implements DriverProducer {
   }
 
   offer(queue: PartitionQueue): void {
-    if (this.#closing.signal.aborted) {
-      for (const record of queue.take(Number.MAX_SAFE_INTEGER)) record.failed(closed(), false);
-      return;
-    }
+    if (this.#closing.signal.aborted) return;
     const key = `${queue.topic} ${queue.partition}`;
     let lane = this.#lanes.get(key);
     if (lane) lane.queue = queue;
@@ -286,7 +283,10 @@ export class KafkajsProducer implements DriverProducer {
   async #initProducerId(): Promise<Identity> {
     const args = { transactionalId: null, transactionTimeout: 60_000 };
     // Any broker may say.
-    const { errorCode, producerId, producerEpoch } = await this.#network.ask('InitProducerId', args);
+    const { errorCode, producerId, producerEpoch } = await this.#network.ask(
+      'InitProducerId',
+      args,
+    );
     if (errorCode !== codes.none) throw this.#errorOf(errorCode);
     this.#identity = { producerId: BigInt(producerId), epoch: producerEpoch };
     return this.#identity;

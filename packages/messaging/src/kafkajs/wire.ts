@@ -119,7 +119,10 @@ export class Wire {
       return (await within(this.#clock, limitMs, answer, late)) as T;
     } catch (cause) {
       this.cut(new Error('given up'));
-      throw new DriverError(`${api}: ${messageOf(cause)}`, { isRetriable: !isRefusal(cause), cause });
+      throw new DriverError(`${api}: ${messageOf(cause)}`, {
+        isRetriable: !isRefusal(cause),
+        cause,
+      });
     }
   }
 }
