@@ -8,6 +8,7 @@ test('the doors export what they say', () => {
     'ServerUnavailableError',
     'findChromium',
     'startOpenSearch',
+    'startPgBouncer',
     'startPostgres',
     'startProxy',
     'startRedis',

@@ -1,6 +1,7 @@
 export { type Browser, findChromium } from './chromium.ts';
 export { NotOursError, ServerUnavailableError } from './errors.ts';
 export { startOpenSearch } from './opensearch.ts';
+export { type PgBouncerOptions, startPgBouncer } from './pgbouncer.ts';
 export { type PostgresOptions, startPostgres } from './postgres.ts';
 export { type FaultProxy, type ProxyOptions, startProxy } from './proxy.ts';
 export { startRedis } from './redis.ts';
