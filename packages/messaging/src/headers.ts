@@ -8,6 +8,8 @@ export const headerNames = {
   tracestate: 'tracestate',
   /** The version of the message's shape. A message without it is of version 1. */
   version: 'x-version',
+  /** A message of an outbox: the same however often it is sent, so that an inbox knows it again. */
+  messageId: 'x-message-id',
   /** When nobody needs it any more, in ms since 1970. */
   deadline: 'x-deadline',
   /** A moved message (retry topic, dead letter): the topic that it was first sent to. */

@@ -3,6 +3,7 @@ import { checkKnown, checkMs, checkText, show } from './check.ts';
 import { type Clock, settledWithin, systemClock } from './clock.ts';
 import type { Sent } from './delivery.ts';
 import type { Driver } from './driver.ts';
+import { keepDriver } from './drivers.ts';
 import { MessagingClosedError } from './errors.ts';
 import type { BatchHandler, Handler } from './handlers.ts';
 import { type MessagingHealth, overallHealth } from './health.ts';
@@ -148,6 +149,7 @@ class DriverMessaging implements Messaging {
     const settings = resolveProducerOptions(options.producer);
     this.name = name;
     this.#driver = driver;
+    keepDriver(this, driver);
     this.#clock = clock;
     const parts = { name, options: settings, clock };
     this.#producer = new Producer({ ...parts, driver: driver.producer(settings) });

@@ -10,6 +10,7 @@ test('the doors export what they say', () => {
     'startKafka',
     'startKafkaCluster',
     'startOpenSearch',
+    'startPgBouncer',
     'startPostgres',
     'startProxy',
     'startRedis',
