@@ -169,12 +169,15 @@ function poisonous(journal: Journal) {
 /** Does its work as long as its process lives; what dead processes do does not count. */
 function mortal(journal: Journal, life: { readonly isOver: boolean }) {
   return async (message: Numbered) => {
-    if (life.isOver) return;
+    if (life.isOver) await never;
     const end = journal.begin(message);
     await sleep(Math.random() * 3);
     end(!life.isOver);
+    if (life.isOver) await never;
   };
 }
+
+const never = new Promise<void>(() => undefined);
 
 async function deadLetters(
   house: House,
