@@ -7,6 +7,8 @@ export type OnBusLoss = 'revalidate' | { readonly serveForMs: number };
 /** Who must know what other processes have changed. */
 export interface Audience {
   changed(keys: readonly string[]): void;
+  /** The ttl of their values is over. */
+  expired(keys: readonly string[]): void;
   /** A tag has this id from now on. */
   renewed(tag: string, id: string): void;
   /** Anything may have changed. */
@@ -21,6 +23,8 @@ interface Message {
   /** The cache that sent it. */
   readonly origin: string;
   readonly keys: readonly string[];
+  /** Set when their values are only past their ttl. Who does not know of it forgets them, which is right too. */
+  readonly isExpiry?: boolean;
   /** Tags that were invalidated, with their new ids. */
   readonly tags: readonly (readonly [tag: string, id: string])[];
 }
@@ -57,6 +61,11 @@ export class Bus {
   }
 
   /** @param after the change itself */
+  announceExpiry(keys: readonly string[], after: Promise<unknown>): Promise<void> {
+    return this.#send({ keys, tags: [], isExpiry: true }, after);
+  }
+
+  /** @param after the change itself */
   announceTag(tag: string, id: string, after: Promise<unknown>): Promise<void> {
     return this.#send({ keys: [], tags: [[tag, id]] }, after);
   }
@@ -66,7 +75,7 @@ export class Bus {
     this.#unsubscribe();
   }
 
-  #send(news: Pick<Message, 'keys' | 'tags'>, after: Promise<unknown>): Promise<void> {
+  #send(news: Omit<Message, 'version' | 'origin'>, after: Promise<unknown>): Promise<void> {
     const message: Message = { version: VERSION, origin: this.#origin, ...news };
     return this.#bus.publish(this.#channel, JSON.stringify(message), after);
   }
@@ -76,7 +85,8 @@ export class Bus {
     // What cannot be understood may concern any key.
     if (!message) this.#audience.distrust();
     else if (message.origin !== this.#origin) {
-      this.#audience.changed(message.keys);
+      if (message.isExpiry) this.#audience.expired(message.keys);
+      else this.#audience.changed(message.keys);
       for (const [tag, id] of message.tags) this.#audience.renewed(tag, id);
     }
   }

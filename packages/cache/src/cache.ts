@@ -14,13 +14,19 @@ export interface CacheEntry<V> {
   readonly tier: Source;
   /** The tags under which it was stored. */
   readonly tags: readonly string[];
+  /**
+   * Of the value, as in HTTP: what the loader set, or a strong one made of its bytes in L2, the same
+   * in every process. Without an L2 it is made when it is first read, of what `codec` makes of the
+   * value; where that cannot carry it, it is a random one.
+   */
+  readonly etag: string;
 }
 
 /** What a write came to. */
 export interface WriteResult {
   /**
    * False when L2 was away: this process behaves as if it had been told, but others may see the old
-   * value until L2 is back and the delete that waits in this process has reached it.
+   * value until L2 is back and the change that waits in this process has reached it.
    */
   readonly acknowledged: boolean;
 }
@@ -32,6 +38,8 @@ export interface CacheStats {
     readonly misses: number;
     /** How many there are now. */
     readonly entries: number;
+    /** What they take now, as `l1.maxBytes` estimates it; 0 without that. */
+    readonly bytes: number;
   };
   /** All zero without an L2. */
   readonly l2: L2Stats;
@@ -59,6 +67,15 @@ export interface WaitOptions {
 export interface LoadOptions extends WaitOptions {
   /** Tags of the value, by which it can be invalidated. */
   readonly tags?: readonly string[];
+  /**
+   * Goes to the loader although a fresh value may be stored, and stores what it gives, as one load
+   * like any other: it takes the lease, and what was loaded elsewhere meanwhile does not do. Such a
+   * call shares only a load that is `fresh` too and whose loader was not called before it; others
+   * share it. An older load of the key in this process stores nothing then. A failure is not covered
+   * by a stored value, which stays; `errorTtlMs` holds. Other processes are not told: when the value
+   * has changed, `delete` it. Default false.
+   */
+  readonly fresh?: boolean;
 }
 
 /** How a caller waits for many values. */
@@ -117,7 +134,8 @@ export interface Cache<V> {
   ): Promise<Map<string, V>>;
 
   /**
-   * Stores a value. A load that runs meanwhile stores nothing.
+   * Stores a value. A load that runs meanwhile stores nothing. When the same process says something
+   * else about the key before L2 was told, only that is told, and both are answered alike.
    *
    * @throws NotCacheableError; CacheClosedError; DeleteQueueFullError when L2 is away for long
    */
@@ -129,6 +147,17 @@ export interface Cache<V> {
    * @throws CacheClosedError; DeleteQueueFullError when L2 is away and 10,000 deletes wait for it
    */
   delete(key: string): Promise<WriteResult>;
+
+  /**
+   * The ttl of a value is over from now on: nobody is served it as fresh again, in this process, in
+   * L2 and in all processes that listen, and a load that runs meanwhile stores nothing. It stays for
+   * `staleIfErrorMs` and `staleWhileRevalidateMs`, counted from now. To be used where something may
+   * have changed, and an old answer is better than none. While L2 is away it waits as a delete does.
+   * A tier without `patch` forgets the value; the memories of the processes keep it.
+   *
+   * @throws CacheClosedError; DeleteQueueFullError when L2 is away and 10,000 keys wait for it
+   */
+  expire(key: string): Promise<WriteResult>;
 
   /**
    * Forgets every value that has one of these tags, in all processes, also for `staleIfErrorMs`, and

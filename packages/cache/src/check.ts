@@ -25,6 +25,12 @@ export function checkFraction(
   throw new RangeError(`${name} must be a number between 0 and 1, got ${show(value)}`);
 }
 
+/** Throws a TypeError that names the option unless the value is true or false. */
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean')
+    throw new TypeError(`${name} must be a boolean, got ${show(value)}`);
+}
+
 /** Throws a TypeError unless all tags are texts with something in them. */
 export function checkTags(tags: readonly unknown[]): void {
   for (const tag of tags) {

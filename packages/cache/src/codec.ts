@@ -72,7 +72,7 @@ function refuseObject(value: object, path: string, depth: number): void {
 }
 
 /** Also true of plain objects that another realm (a vm context) made. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return true;
   return Object.getPrototypeOf(prototype) === null && !('toJSON' in value);

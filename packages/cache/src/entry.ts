@@ -22,6 +22,8 @@ export interface Origin {
   readonly epoch: number;
   /** The tags of the value as they were when it was asked for. */
   readonly tags: readonly Generation[];
+  /** Undefined where nobody has made it yet. */
+  readonly etag?: string | undefined;
 }
 
 /**
@@ -30,21 +32,23 @@ export interface Origin {
  */
 export class Entry<V> {
   readonly value: V;
-  /** Until when it is served without a second thought. */
-  readonly freshUntil: number;
-  /** What L1 knew of other processes' changes when the value was asked for. */
-  readonly epoch: number;
+  /** Until when it is served without a second thought; `expire` puts it forward. */
+  freshUntil: number;
+  /** Up to which epoch of L1 nothing that happened concerns it. */
+  epoch: number;
   /** What ends it before its time; undefined where there is none. */
   readonly tags: readonly Generation[] | undefined;
   /** The value as a promise, made at the first `getOrSet` that hits and handed to every later one. */
   promise: Promise<V> | undefined;
   /** When the loader gave the value; before the start of this process if another one loaded it. */
   readonly createdAt: number;
-  /** The end of its ttl. */
-  readonly expiresAt: number;
+  /** The end of its ttl; `expire` puts it forward. */
+  expiresAt: number;
   /** Until when L1 need not ask L2 about it. */
   readonly trustedUntil: number;
   readonly source: Source;
+  /** Undefined until somebody asks for it, where L2 does not have it. */
+  etag: string | undefined;
 
   constructor(value: V, life: Life, times: Times, origin: Origin) {
     // What a hit reads comes first: it then lies in one line of the processor's cache.
@@ -57,5 +61,6 @@ export class Entry<V> {
     this.expiresAt = life.expiresAt;
     this.trustedUntil = times.trustedUntil;
     this.source = origin.source;
+    this.etag = origin.etag;
   }
 }

@@ -1,16 +1,25 @@
 import { expect, test } from 'vitest';
-import { seal, unseal } from './envelope.ts';
+import { expiry, opening, seal, unseal } from './envelope.ts';
 
 const letter = {
   stamps: [],
   createdAt: 1_700_000_000_123,
   ttlMs: 300_000,
   loadMs: 12,
+  etag: 'W/"\u00fc"',
   payload: Buffer.from('{}'),
 };
 
 test('gives back what was put in', () => {
   expect(unseal(seal(letter))).toEqual(letter);
+});
+
+test('a time of expiry can be put in after the opening', () => {
+  expect(unseal(seal({ ...letter, expiredAt: 5 }))).toEqual({ ...letter, expiredAt: 5 });
+  const bytes = Buffer.from(seal(letter));
+  bytes.set(expiry(1_700_000_000_456), opening.length);
+  expect(bytes.subarray(0, opening.length)).toEqual(Buffer.from(opening));
+  expect(unseal(bytes)).toEqual({ ...letter, expiredAt: 1_700_000_000_456 });
 });
 
 test('tells that there is no value from an empty one', () => {
@@ -40,9 +49,10 @@ test('takes no text, no other version, no unknown flag, no nonsense and nothing 
     empty: Buffer.alloc(0),
     text: Buffer.from('{"id":1,"name":"somebody else wrote this"}'),
     magic: change(1, 0),
-    version: change(2, 2),
-    flag: change(3, 2),
-    'cut off': Buffer.from(seal(letter)).subarray(0, 27),
+    'older version': change(2, 1),
+    'later version': change(2, 3),
+    flag: change(11, 2),
+    'cut off': Buffer.from(seal(letter)).subarray(0, 37),
     'endless creation': seal({ ...letter, createdAt: Number.POSITIVE_INFINITY }),
     'no ttl': seal({ ...letter, ttlMs: 0 }),
     'ttl is no number': seal({ ...letter, ttlMs: Number.NaN }),
@@ -58,8 +68,14 @@ test('carries stamps whatever the tags are', () => {
   expect(opened?.payload?.toString()).toBe('{}');
 });
 
+test('takes an etag that claims to be longer than all there is for nonsense', () => {
+  const bytes = Buffer.from(seal(letter));
+  bytes.writeUInt16BE(1000, 36);
+  expect(unseal(bytes)).toBeUndefined();
+});
+
 test('takes stamps that claim to be longer than all there is for nonsense', () => {
   const bytes = Buffer.from(seal(letter));
-  bytes.writeUInt32BE(1000, 24);
+  bytes.writeUInt32BE(1000, 32);
   expect(unseal(bytes)).toBeUndefined();
 });

@@ -66,15 +66,15 @@ export class NotCacheableError extends CacheError {
   }
 }
 
-/** L2 is away and as many deletes wait for it as may wait. */
+/** L2 is away and as many deletes, expiries or invalidations wait for it as may wait. */
 export class DeleteQueueFullError extends CacheError {
   override readonly name = 'DeleteQueueFullError';
   readonly code = 'ERR_CACHE_DELETE_QUEUE_FULL';
-  /** How many deletes wait. */
+  /** How many wait. */
   readonly max: number;
 
   constructor(key: string, max: number) {
-    super(`"${key}" is deleted here only: ${max} deletes already wait for L2`);
+    super(`"${key}" is changed here only: ${max} changes already wait for L2`);
     this.max = max;
   }
 }

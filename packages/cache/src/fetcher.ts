@@ -1,43 +1,9 @@
-import type { Ticker } from './clock.ts';
-import type { Origin } from './entry.ts';
 import { Failures } from './failures.ts';
-import { Flight } from './flight.ts';
+import type { Flight } from './flight.ts';
+import { Flights } from './flights.ts';
 import type { Kept, L1 } from './l1.ts';
-import type { Claim, L2 } from './l2.ts';
-import { withLateTags } from './late-tags.ts';
-import type { Lease } from './leases.ts';
-import type { Loaded, Loader, Loads } from './load.ts';
-import type { Found } from './sealer.ts';
-import { EVERYTHING, type Generation, isOver, type Tags } from './tags.ts';
-
-/** What a look into L2 showed, as an entry. */
-interface Seen<V> {
-  readonly entry: Kept<V> | undefined;
-  readonly known: Uint8Array | undefined;
-  readonly everything: Generation | undefined;
-}
-
-/** What somebody asks for. */
-export interface Request<V> {
-  readonly load: Loader<V, V | undefined>;
-  /** Tags of the value unless the loader names others. */
-  readonly tags: readonly string[];
-  readonly signal?: AbortSignal | undefined;
-  /** Called when it turns out that somebody else loads the key. */
-  readonly onWait?: (() => void) | undefined;
-}
-
-/** What was known when a value was asked for. */
-export type Asked = Pick<Origin, 'epoch' | 'tags'>;
-
-/** What the fetcher works with. */
-export interface FetcherParts<V> {
-  readonly l1: L1<V>;
-  readonly l2: L2<V> | undefined;
-  readonly loads: Loads;
-  readonly tags: Tags;
-  readonly ticker: Ticker;
-}
+import type { L2 } from './l2.ts';
+import { Loading, type Parts, type Request, type Seen } from './loading.ts';
 
 /** How it treats loads that are slow or fail, and values. */
 export interface FetcherOptions {
@@ -55,37 +21,41 @@ const nothing = { entry: undefined, known: undefined, everything: undefined };
 export class Fetcher<V> {
   /** Callers that waited for a load that somebody else had begun. */
   shared = 0;
-  /** Loaded values that were not stored, as the key was deleted or set meanwhile. */
-  fenced = 0;
   /** Calls that were answered with a value past its ttl, as the load failed or was slow. */
   staleServed = 0;
+  /** What one load is made of. */
+  readonly loading: Loading<V>;
   readonly #l1: L1<V>;
   readonly #l2: L2<V> | undefined;
-  readonly #loads: Loads;
-  readonly #tags: Tags;
-  readonly #ticker: Ticker;
   readonly #options: FetcherOptions;
   readonly #failures: Failures;
   #closedBy: unknown;
-  readonly #looks = new Map<string, Flight<Seen<V>>>();
-  readonly #loading = new Map<string, Flight<V | undefined>>();
+  readonly #looks: Flights<Seen<V>>;
+  readonly #flights: Flights<V | undefined>;
 
-  constructor({ l1, l2, loads, tags, ticker }: FetcherParts<V>, options: FetcherOptions) {
+  constructor(parts: Parts<V>, options: FetcherOptions) {
+    const { l1, l2, ticker } = parts;
     this.#l1 = l1;
     this.#l2 = l2;
-    this.#loads = loads;
-    this.#tags = tags;
-    this.#ticker = ticker;
     this.#options = options;
     this.#failures = new Failures(options.errorTtlMs, ticker);
+    this.#looks = new Flights(() => l1.epoch);
+    this.#flights = new Flights(() => l1.epoch);
+    const around = { looks: this.#looks, failures: this.#failures };
+    this.loading = new Loading(parts, around, options.jitter);
   }
 
-  /** From L2 or the loader; what may be served while it is refreshed is served at once. */
-  async fetch(key: string, request: Request<V>): Promise<V | undefined> {
+  /** From L2 or the loader. */
+  fetch(key: string, request: Request<V>): Promise<V | undefined> {
+    return request.fresh ? this.#fetchAnew(key, request) : this.#fetchKnown(key, request);
+  }
+
+  /** What may be served while it is refreshed is served at once. */
+  async #fetchKnown(key: string, request: Request<V>): Promise<V | undefined> {
     const { signal } = request;
     let old = this.#l1.any(key);
     let seen: Seen<V> = nothing;
-    if (!(old && this.#l1.isUsable(old)) && !joinable(this.#loading, key)) {
+    if (!(old && this.#l1.isUsable(old)) && !this.#flights.joinable(key)) {
       if (this.#l2) seen = await this.#look(key, this.#l2, signal);
       signal?.throwIfAborted();
       if (seen.entry && this.#l1.isFresh(seen.entry)) return seen.entry.value;
@@ -96,6 +66,27 @@ export class Fetcher<V> {
     return old.value;
   }
 
+  /** From the loader; what is stored is only what the loader may compare with. */
+  async #fetchAnew(key: string, request: Request<V>): Promise<V | undefined> {
+    const calls = this.loading.calls;
+    const seen = this.#l2 ? await this.#look(key, this.#l2, request.signal) : nothing;
+    request.signal?.throwIfAborted();
+    const failure = this.#failures.get(key);
+    if (failure) throw failure.error;
+    const running = this.#flights.joinable(key);
+    if (running?.isAnew && running.began > calls) return this.#share(running, request);
+    // An older load must not store its value after this one, nor keep it from the lease.
+    this.fence(key);
+    running?.lease?.release();
+    return this.#begin(key, request, seen).join(request.signal);
+  }
+
+  #share(flight: Flight<V | undefined>, { onWait, signal }: Request<V>): Promise<V | undefined> {
+    this.shared += 1;
+    onWait?.();
+    return flight.join(signal);
+  }
+
   /** From L2, if it is within its ttl there. */
   async find(key: string, signal: AbortSignal | undefined): Promise<V | undefined> {
     if (!this.#l2) return undefined;
@@ -103,27 +94,11 @@ export class Fetcher<V> {
     return entry && this.#l1.isValid(entry) ? entry.value : undefined;
   }
 
-  /** Some ttls are made a little shorter, so that what was stored together does not end together. */
-  jittered(ttlMs: number): number {
-    return Math.ceil(ttlMs * (1 - this.#options.jitter * Math.random()));
-  }
-
-  /** A value that was got from the loader or the user just now. */
-  keep(key: string, value: V | undefined, ttlMs: number, asked: Asked): void {
-    const createdAt = this.#ticker.read();
-    const life = { createdAt, expiresAt: createdAt + ttlMs };
-    const tags = asked.tags.filter(({ tag }) => tag !== EVERYTHING);
-    this.#l1.set(key, this.#l1.make(value, life, { source: 'loader', epoch: asked.epoch, tags }));
-  }
-
   /** What is under way for the key is older than what was just said about it: nobody keeps it. */
   fence(key: string): void {
     this.#failures.delete(key);
-    for (const underWay of [this.#loading, this.#looks]) {
-      const flight = underWay.get(key);
-      if (flight) flight.isFenced = true;
-      underWay.delete(key);
-    }
+    this.#flights.fence(key);
+    this.#looks.fence(key);
   }
 
   /** Waits for what runs; stops, with the reason, what takes longer than `timeoutMs`. Nothing begins after it. */
@@ -142,7 +117,7 @@ export class Fetcher<V> {
   }
 
   #underWay(): (Flight<Seen<V>> | Flight<V | undefined>)[] {
-    return [...this.#looks.values(), ...this.#loading.values()];
+    return [...this.#looks.all(), ...this.#flights.all()];
   }
 
   /** Waits for a load, or makes do with what is past its ttl. */
@@ -154,11 +129,10 @@ export class Fetcher<V> {
   ): Promise<V | undefined> {
     const failure = this.#failures.get(key);
     if (failure) return this.#makeDo(old, failure.error);
-    if (joinable(this.#loading, key)) {
-      this.shared += 1;
-      request.onWait?.();
-    }
-    const loading = this.#begin(key, request, seen).join(request.signal);
+    const running = this.#flights.joinable(key);
+    const loading = running
+      ? this.#share(running, request)
+      : this.#begin(key, request, seen).join(request.signal);
     try {
       return await this.#softly(loading, old);
     } catch (error) {
@@ -184,132 +158,25 @@ export class Fetcher<V> {
 
   /** The load that runs, or a new one. */
   #begin(key: string, request: Request<V>, seen: Seen<V>): Flight<V | undefined> {
-    return this.#flight(this.#loading, key, (flight) => this.#run(flight, key, request, seen));
-  }
-
-  async #run(
-    flight: Flight<V | undefined>,
-    key: string,
-    request: Request<V>,
-    seen: Seen<V>,
-  ): Promise<V | undefined> {
-    const { claim, stamps } = await this.#prepare(flight, key, request, seen);
-    if (claim?.found) return this.#promote(flight, key, claim.found).value;
-    const lease = stamps && claim?.lease;
-    // Where L2 does not say, only this process will hold the value and end its tags.
-    const tags = stamps ?? [EVERYTHING, ...request.tags].map((tag) => this.#tags.assume(tag));
-    flight.tags = tags;
-    const { order, endings } = this.#tags;
-    try {
-      const loaded = await this.#call(flight, key, request.load);
-      const parts = { tags: this.#tags, l2: this.#l2 };
-      const all = loaded.tags
-        ? await withLateTags(tags, loaded.tags, { order, endings }, parts)
-        : tags;
-      await this.#store(flight, key, loaded, all, lease);
-      return loaded.value;
-    } catch (error) {
-      claim?.lease?.release();
-      if (!flight.isFenced) this.#failures.add(key, error);
-      throw error;
-    }
-  }
-
-  /** The right to load, and the tags as they are before the load begins. */
-  async #prepare(
-    flight: Flight<V | undefined>,
-    key: string,
-    { tags, onWait }: Request<V>,
-    seen: Seen<V>,
-  ): Promise<{ claim?: Claim<V>; stamps?: readonly Generation[] | undefined }> {
-    if (!this.#l2) return {};
-    const { signal } = flight;
-    const suffices = (found: Found<V>) => this.#l1.isFresh(this.#entryOf(flight, found));
-    const stamping = this.#l2.stamps(tags, seen.everything);
-    const claim = await this.#l2.claim(key, seen.known, suffices, { signal, onWait });
-    const stamps = await stamping;
-    if (!stamps) claim.lease?.release();
-    return { claim, stamps };
-  }
-
-  #call(
-    flight: Flight<V | undefined>,
-    key: string,
-    load: Loader<V, V | undefined>,
-  ): Promise<Loaded<V | undefined>> {
-    const old = this.#l1.any(key);
-    const previous = old && this.#l1.describe(old);
-    const stop = (reason: unknown) => flight.stop(reason);
-    return this.#loads.run({ key, load, previous, signal: flight.signal, stop });
-  }
-
-  async #store(
-    flight: Flight<V | undefined>,
-    key: string,
-    loaded: Loaded<V | undefined>,
-    tags: readonly Generation[] | undefined,
-    lease: Lease | undefined,
-  ): Promise<void> {
-    const isFenced = () => flight.isFenced || !tags || isOver(tags);
-    if (loaded.ttlMs === 0 || !tags || isFenced()) {
-      lease?.release();
-      if (isFenced()) this.fenced += 1;
-      return;
-    }
-    const ttlMs = this.jittered(loaded.ttlMs);
-    const payload = this.#l2?.encode(key, loaded.value);
-    const writing = { payload, ttlMs, tookMs: loaded.tookMs };
-    const written = await this.#l2?.fill(key, writing, tags, lease);
-    if (written === 'fenced' || isFenced()) this.fenced += 1;
-    else this.keep(key, loaded.value, ttlMs, { epoch: flight.epoch, tags });
+    return this.#flight(this.#flights, key, (flight) =>
+      this.loading.run(flight, key, request, seen),
+    );
   }
 
   /** What L2 has, fresh or kept for a failing loader; L1 keeps it too. */
   #look(key: string, l2: L2<V>, signal: AbortSignal | undefined): Promise<Seen<V>> {
     const look = this.#flight(this.#looks, key, async (flight) => {
       const { found, ...rest } = await l2.read(key);
-      return { entry: found && this.#promote(flight, key, found), ...rest };
+      return { entry: found && this.loading.promote(flight, key, found), ...rest };
     });
     return look.join(signal);
   }
 
   /** What is under way for the key, or begins now. */
-  #flight<T>(
-    underWay: Map<string, Flight<T>>,
-    key: string,
-    work: (flight: Flight<T>) => Promise<T>,
-  ): Flight<T> {
-    const running = joinable(underWay, key);
+  #flight<T>(flights: Flights<T>, key: string, work: (flight: Flight<T>) => Promise<T>): Flight<T> {
+    const running = flights.joinable(key);
     if (running) return running;
     if (this.#closedBy !== undefined) throw this.#closedBy;
-    const land = (self: Flight<T>) => {
-      if (underWay.get(key) === self) underWay.delete(key);
-    };
-    const landing = async (self: Flight<T>) => {
-      try {
-        return await work(self);
-      } finally {
-        land(self);
-      }
-    };
-    const flight = new Flight(this.#l1.epoch, landing, land);
-    underWay.set(key, flight);
-    return flight;
+    return flights.begin(key, work);
   }
-
-  #promote(flight: Flight<unknown>, key: string, found: Found<V>): Kept<V> {
-    const entry = this.#entryOf(flight, found);
-    if (!flight.isFenced) this.#l1.set(key, entry);
-    return entry;
-  }
-
-  #entryOf({ epoch }: Flight<unknown>, { value, life, tags }: Found<V>): Kept<V> {
-    return this.#l1.make(value, life, { source: 'l2', epoch, tags });
-  }
-}
-
-/** What is under way for the key, unless it began before a tag of it was invalidated. */
-function joinable<T>(underWay: ReadonlyMap<string, Flight<T>>, key: string): Flight<T> | undefined {
-  const flight = underWay.get(key);
-  return flight && !isOver(flight.tags) ? flight : undefined;
 }

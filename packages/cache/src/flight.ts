@@ -10,6 +10,12 @@ export class Flight<T> {
   readonly epoch: number;
   /** Something newer was said about the key meanwhile: callers get the value, nobody keeps it. */
   isFenced = false;
+  /** Whether what is stored already does not do for those who wait. */
+  isAnew = false;
+  /** The number of its call of the loader; infinite before that. */
+  began: number = Number.POSITIVE_INFINITY;
+  /** The right to load, while this has it. */
+  lease: { release(): void } | undefined;
   /** Of what is loaded; once one is over, nobody joins any more. */
   tags: readonly Generation[] = [];
   #controller: AbortController | undefined;

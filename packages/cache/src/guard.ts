@@ -2,6 +2,7 @@ import type { Ticker } from './clock.ts';
 import { within } from './deadline.ts';
 import { TierTimeoutError } from './errors.ts';
 import type { Tier } from './tier.ts';
+import { withinSpan } from './tracing.ts';
 
 /** What `run` resolves with when the tier did not do it. */
 export const AWAY: unique symbol = Symbol('away');
@@ -10,6 +11,9 @@ type State =
   | { readonly kind: 'closed' }
   | { readonly kind: 'open'; readonly untilMs: number }
   | { readonly kind: 'probing' };
+
+/** What an operation does; nobody waits for one that is done `aside`. */
+type Kind = 'read' | 'write' | 'aside';
 
 /** How long the tier is left alone after a failure. */
 const OPEN_FOR_MS = 1000;
@@ -41,19 +45,25 @@ export class Guard {
     return this.#state.kind !== 'closed';
   }
 
-  /** Never rejects. A read that fails opens the breaker; a write only when it took too long (Redis that is full refuses writes and answers reads). */
-  async run<T>(kind: 'read' | 'write', operation: () => Promise<T>): Promise<T | typeof AWAY> {
+  /** Never rejects. A read that fails opens the breaker; another one only when it took too long (Redis that is full refuses writes and answers reads). */
+  async run<T>(kind: Kind, operation: () => Promise<T>): Promise<T | typeof AWAY> {
     if (this.isAway()) {
       this.skipped += 1;
       return AWAY;
     }
     try {
-      return await this.#inTime(operation());
+      return await this.#traced(kind, () => this.#inTime(operation()));
     } catch (error) {
       this.failures += 1;
       if (kind === 'read' || error instanceof TierTimeoutError) this.#open();
       return AWAY;
     }
+  }
+
+  #traced<T>(kind: Kind, operation: () => Promise<T>): Promise<T> {
+    if (kind === 'aside') return operation();
+    const { name } = this.#tier;
+    return withinSpan(`${name} ${kind}`, { 'cache.tier': name }, operation);
   }
 
   async #probe(): Promise<void> {

@@ -3,17 +3,26 @@ import { tickerOf } from './clock.ts';
 import { L1 } from './l1.ts';
 import { manualClock } from './testing/index.ts';
 
-function open(maxEntries = 100, ttlMs = 60_000) {
+function open(maxEntries = 100, ttlMs = 60_000, maxBytes?: number) {
   const clock = manualClock();
   const l1 = new L1<string>(
-    { maxEntries, ttlMs, refreshAhead: 1, revalidateMs: 0, staleMs: 0 },
+    {
+      maxEntries,
+      maxBytes,
+      freeze: false,
+      ttlMs,
+      refreshAhead: 1,
+      revalidateMs: 0,
+      staleMs: 0,
+      etagOf: String,
+    },
     tickerOf(clock),
   );
-  const put = (key: string, lifeMs = 1000) =>
+  const put = (key: string, lifeMs = 1000, value = `${key}!`) =>
     l1.set(
       key,
       l1.make(
-        `${key}!`,
+        value,
         { createdAt: clock.now(), expiresAt: clock.now() + lifeMs },
         { source: 'loader', epoch: l1.epoch, tags: [] },
       ),
@@ -87,7 +96,16 @@ test('sees time pass within 64 hits, in a loop that lets no timer run', () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   const ticker = tickerOf(undefined);
   const l1 = new L1<string>(
-    { maxEntries: 10, ttlMs: 1000, refreshAhead: 1, revalidateMs: 0, staleMs: 0 },
+    {
+      maxEntries: 10,
+      maxBytes: undefined,
+      freeze: false,
+      ttlMs: 1000,
+      refreshAhead: 1,
+      revalidateMs: 0,
+      staleMs: 0,
+      etagOf: String,
+    },
     ticker,
   );
   const now = ticker.read();
@@ -98,4 +116,40 @@ test('sees time pass within 64 hits, in a loop that lets no timer run', () => {
   while (l1.fresh('a')) hits += 1;
   expect(hits).toBeLessThanOrEqual(64);
   ticker.release();
+});
+
+const kilobyte = 'x'.repeat(512);
+
+test('maxBytes: drops the least recently used entries until the others fit', () => {
+  const { l1, put } = open(100, 60_000, 5000);
+  for (const key of ['a', 'b', 'c']) put(key, 1000, kilobyte);
+  expect(l1.bytes).toBe(3 * (256 + 2 + 16 + 1024));
+  l1.fresh('a');
+  put('d', 1000, kilobyte);
+  expect(['a', 'b', 'c', 'd'].map((key) => l1.any(key) !== undefined)).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ]);
+  put('e', 1000, kilobyte.repeat(4));
+  expect(l1.size).toBe(1);
+  expect(l1.bytes).toBeLessThanOrEqual(5000);
+});
+
+test('maxBytes: keeps nothing that alone is larger, and forgets what it would have replaced', () => {
+  const { l1, put } = open(1_000_000, 60_000, 5000);
+  put('a');
+  put('a', 1000, kilobyte.repeat(5));
+  expect(l1.any('a')).toBeUndefined();
+  expect(l1.size).toBe(0);
+  put('b');
+  expect(l1.any('b')).toBeDefined();
+});
+
+test('maxBytes: counts a smaller value in the place of a larger one', () => {
+  const { l1, put } = open(100, 60_000, 5000);
+  put('a', 1000, kilobyte);
+  put('a', 1000, '');
+  expect(l1.bytes).toBe(256 + 2 + 16);
 });

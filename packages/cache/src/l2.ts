@@ -1,13 +1,13 @@
 import { BatchReader } from './batch-reader.ts';
 import { type Audience, Bus, type OnBusLoss } from './bus.ts';
+import { Changes } from './changes.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
-import { Deletes } from './deletes.ts';
 import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
 import { escapeKey } from './keys.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
-import { type Found, type Payload, Sealer, type Writing } from './sealer.ts';
+import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
 import { Stamper } from './stamper.ts';
 import { EVERYTHING, type Generation, type Tags } from './tags.ts';
 import type { Tier } from './tier.ts';
@@ -35,6 +35,11 @@ export interface L2Stats {
   readonly misses: number;
   /** Bytes under our keys that were not ours, or not readable: counted as misses too. */
   readonly foreign: number;
+  /** Values that were not written, as they have more than `maxValueBytes`. */
+  readonly tooLarge: number;
+  /** Bytes that were read under keys, tags apart, and bytes that were written there. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
   /** Operations that failed or took too long. */
   readonly failures: number;
   /** Operations that were not tried, as L2 was away. */
@@ -43,7 +48,7 @@ export interface L2Stats {
   readonly leaseWaits: number;
   /** Times when messages of other processes began to be missed. */
   readonly busLosses: number;
-  /** Deletes that wait for L2 to come back. */
+  /** Deletes, expiries and invalidations that wait for L2 to come back. */
   readonly waitingDeletes: number;
 }
 
@@ -61,6 +66,8 @@ export interface L2Options {
   /** What all keys of this cache and schema version begin with. */
   readonly prefix: string;
   readonly codec: Codec;
+  /** Larger ones are not written. */
+  readonly maxValueBytes: number;
   /** How much longer than its ttl a value is kept, to be served when a loader fails. */
   readonly keepStaleMs: number;
   /** How long the id of a tag is kept: longer than any value, or values are lost with it. */
@@ -71,47 +78,57 @@ export interface L2Options {
   readonly onBusLoss: OnBusLoss;
 }
 
+/** What is written instead of a value that is not. */
+const expired = { payload: undefined, etag: '', isExpired: true };
+
 const nothing = { found: undefined, known: undefined, everything: undefined };
 
 /** The shared level: a tier behind its guard, with our keys, envelopes, leases and queue of deletes. */
 export class L2<V> {
   #hits = 0;
   #misses = 0;
+  #tooLarge = 0;
+  #bytesRead = 0;
+  #bytesWritten = 0;
   readonly #tier: Tier;
   readonly #options: L2Options;
   readonly #guard: Guard;
   readonly #reader: BatchReader;
-  readonly #deletes: Deletes;
+  readonly #changes: Changes;
   readonly #leases: Leases | undefined;
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
-  /** Values that are to be written as soon as the ids of their tags are known. */
-  readonly #sets = new Map<string, object>();
+  /** Values that are to be written as soon as the ids of their tags are known; resolved by what overtakes them. */
+  readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
 
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
     this.#tier = tier;
     this.#options = options;
     this.#guard = new Guard(tier, ticker);
     this.#reader = new BatchReader(tier, this.#guard);
-    this.#deletes = new Deletes(this.#guard, (keys) => this.#forget(keys));
     const { leaseMs, prefix, onBusLoss } = options;
     if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
     if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
     const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus };
     this.#stamper = new Stamper(parts, { prefix, keepMs: options.keepTagsMs });
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
+    const nameOf = (key: string) => this.#nameOf(key);
+    const expiry = () => this.#sealer.expiry();
+    const { keepStaleMs } = options;
+    this.#changes = new Changes({ ...parts, nameOf, expiry }, keepStaleMs);
   }
 
   /** Never rejects. */
   async read(key: string): Promise<Sight<V>> {
-    if (this.#deletes.has(key)) return nothing;
+    if (this.#changes.isWaiting(key)) return nothing;
     // Asked for in the same turn, so that both are one operation.
     const asking = this.#stamper.everything();
     const name = this.#nameOf(key);
     const bytes = await this.#reader.read(name);
     const everything = asking instanceof Promise ? await asking : asking;
     if (bytes === AWAY) return nothing;
+    this.#bytesRead += bytes?.length ?? 0;
     const opened = bytes && this.#sealer.open(bytes, name, everything);
     const found = opened instanceof Promise ? await opened : opened;
     if (found) this.#hits += 1;
@@ -149,21 +166,25 @@ export class L2<V> {
     suffices: (found: Found<V>) => boolean,
     wait: WaitForOthers,
   ): Promise<Claim<V>> {
-    if (!this.#leases || this.#deletes.has(key)) return {};
+    if (!this.#leases || this.#changes.isWaiting(key)) return {};
     for (let head = known; ; ) {
       const name = this.#nameOf(key);
       const answer = await this.#leases.take(name, head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
+      this.#bytesRead += answer.length;
       const found = await this.#sealer.open(answer, name, await this.#stamper.everything());
       if (found && suffices(found)) return { found };
       head = headOf(answer);
     }
   }
 
-  /** @throws NotCacheableError from the codec, whether or not L2 is there */
-  encode(key: string, value: V | undefined): Payload {
-    return this.#sealer.encode(value, this.#nameOf(key));
+  /**
+   * @param etag of the value, if it has one already
+   * @throws NotCacheableError from the codec, whether or not L2 is there
+   */
+  encode(key: string, value: V | undefined, etag?: string): Encoded {
+    return this.#sealer.encode(value, this.#nameOf(key), etag);
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
@@ -173,27 +194,46 @@ export class L2<V> {
     stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    const bytes = this.#sealer.seal(writing, stamps);
-    if (lease) return lease.write(bytes, this.#keepMs(writing.ttlMs));
+    const isTooLarge = this.#isTooLarge(writing);
+    // In its place comes nothing, for no longer than must be: what was there before is older.
+    const bytes = this.#sealer.seal(isTooLarge ? { ...writing, ...expired } : writing, stamps);
+    const keepMs = isTooLarge ? 1 : this.#keepMs(writing.ttlMs);
+    if (lease) return this.#written(bytes, await lease.write(bytes, keepMs));
     // Without the right to write, another process may have deleted the key since the load began.
     if (this.#leases) return 'away';
-    return (await this.#write(key, bytes, writing.ttlMs)) ? 'stored' : 'away';
+    return (await this.#write(key, bytes, keepMs)) ? 'stored' : 'away';
   }
 
   /**
-   * Writes whatever anybody loads, and tells the other processes. Never rejects; resolves false
-   * when it was not written or they could not be told.
+   * Writes whatever anybody loads, and tells the other processes. Resolves false when it was not
+   * written or they could not be told. What a later set or delete overtakes is not written, and
+   * comes to what that one comes to. @throws DeleteQueueFullError
    */
-  async set(key: string, writing: Writing, tags: readonly string[]): Promise<boolean> {
-    const mark = {};
-    this.#sets.set(key, mark);
+  set(key: string, writing: Writing, tags: readonly string[]): Promise<boolean> {
+    const overtaken = Promise.withResolvers<boolean>();
+    // Its own turn to be asked may not have come when it rejects.
+    overtaken.promise.catch(() => undefined);
+    const earlier = this.#sets.get(key);
+    this.#sets.set(key, overtaken);
+    const result = this.#setNow(key, writing, tags, overtaken);
+    earlier?.resolve(result);
+    return result;
+  }
+
+  async #setNow(
+    key: string,
+    writing: Writing,
+    tags: readonly string[],
+    overtaken: PromiseWithResolvers<boolean>,
+  ): Promise<boolean> {
     const stamps = await this.stamps(tags);
-    // A later set or delete has said something else meanwhile.
-    if (this.#sets.get(key) !== mark) return true;
+    if (this.#sets.get(key) !== overtaken) return overtaken.promise;
     this.#sets.delete(key);
     if (!stamps) return false;
+    if (this.#isTooLarge(writing)) return this.#changes.delete(key);
     const bytes = this.#sealer.seal(writing, stamps);
-    return this.#write(key, bytes, writing.ttlMs, (written) => this.#bus?.announce([key], written));
+    const keepMs = this.#keepMs(writing.ttlMs);
+    return this.#write(key, bytes, keepMs, (written) => this.#bus?.announce([key], written));
   }
 
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
@@ -203,15 +243,23 @@ export class L2<V> {
 
   /** Resolves false when the delete waits for L2 to come back. @throws DeleteQueueFullError */
   delete(key: string): Promise<boolean> {
+    const overtaken = this.#sets.get(key);
     this.#sets.delete(key);
-    return this.#deletes.delete(key);
+    const result = this.#changes.delete(key);
+    overtaken?.resolve(result);
+    return result;
+  }
+
+  /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
+  expire(key: string): Promise<boolean> {
+    // A value that is still on its way would get there later, and fresh.
+    return this.#sets.has(key) ? this.delete(key) : this.#changes.expire(key);
   }
 
   /** Tries the deletes that wait a last time. */
   async close(): Promise<void> {
     this.#bus?.close();
-    this.#deletes.stop();
-    await Promise.all([this.#deletes.replay(), this.#stamper.close()]);
+    await Promise.all([this.#changes.close(), this.#stamper.close()]);
   }
 
   stats(): L2Stats {
@@ -219,33 +267,42 @@ export class L2<V> {
       hits: this.#hits,
       misses: this.#misses,
       foreign: this.#sealer.foreign,
+      tooLarge: this.#tooLarge,
+      bytesRead: this.#bytesRead,
+      bytesWritten: this.#bytesWritten,
       failures: this.#guard.failures,
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
       busLosses: this.#bus?.losses ?? 0,
-      waitingDeletes: this.#deletes.size + this.#stamper.waiting,
+      waitingDeletes: this.#changes.waiting + this.#stamper.waiting,
     };
   }
 
   async #write(
     key: string,
     bytes: Uint8Array,
-    ttlMs: number,
+    keepMs: number,
     announce?: (written: Promise<void>) => Promise<void> | undefined,
   ): Promise<boolean> {
-    if (this.#deletes.has(key)) return false;
+    if (this.#changes.isWaiting(key)) return false;
     const done = await this.#guard.run('write', () => {
-      const written = this.#tier.write(this.#nameOf(key), bytes, this.#keepMs(ttlMs));
+      const written = this.#tier.write(this.#nameOf(key), bytes, keepMs);
       return Promise.all([written, announce?.(written)]);
     });
-    return done !== AWAY;
+    if (done === AWAY) return false;
+    this.#bytesWritten += bytes.length;
+    return true;
   }
 
-  /** One after the other on the same connection, and done when both are: else both are done again. */
-  #forget(keys: readonly string[]): Promise<unknown> {
-    const names = keys.map((key) => this.#nameOf(key));
-    const deleted = this.#tier.delete(names);
-    return Promise.all([deleted, this.#bus?.announce(keys, deleted)]);
+  #written(bytes: Uint8Array, result: LeasedWrite): LeasedWrite {
+    if (result === 'stored') this.#bytesWritten += bytes.length;
+    return result;
+  }
+
+  #isTooLarge({ payload }: Writing): boolean {
+    const isTooLarge = payload !== undefined && payload.length > this.#options.maxValueBytes;
+    if (isTooLarge) this.#tooLarge += 1;
+    return isTooLarge;
   }
 
   #nameOf(key: string): string {

@@ -13,13 +13,16 @@ import type {
 import { checkInteger, checkTags } from './check.ts';
 import { type Ticker, tickerOf } from './clock.ts';
 import { CacheClosedError } from './errors.ts';
-import { Fetcher, type Request } from './fetcher.ts';
-import { L1 } from './l1.ts';
-import { L2, type L2Stats } from './l2.ts';
+import { Fetcher } from './fetcher.ts';
+import type { L1 } from './l1.ts';
+import type { L2 } from './l2.ts';
+import { noL2, openL1, openL2 } from './levels.ts';
 import { type LoadContext, type Loader, Loads } from './load.ts';
+import type { Request } from './loading.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { EVERYTHING, Tags } from './tags.ts';
+import { withinSpan } from './tracing.ts';
 
 /**
  * Makes a cache. It opens no connection and reads nothing but its options.
@@ -29,17 +32,6 @@ import { EVERYTHING, Tags } from './tags.ts';
 export function createCache<V>(options: CacheOptions): Cache<V> {
   return new LayeredCache(resolveOptions(options));
 }
-
-const noL2: L2Stats = {
-  hits: 0,
-  misses: 0,
-  foreign: 0,
-  failures: 0,
-  skipped: 0,
-  leaseWaits: 0,
-  busLosses: 0,
-  waitingDeletes: 0,
-};
 
 class LayeredCache<V> implements Cache<V> {
   readonly name: string;
@@ -59,7 +51,9 @@ class LayeredCache<V> implements Cache<V> {
     this.#ttlMs = options.ttlMs;
     this.#ticker = tickerOf(options.clock);
     this.#l1 = openL1(options, this.#ticker);
-    this.#tags = new Tags(() => this.#l1.invalidate());
+    this.#tags = new Tags((tag) =>
+      tag === EVERYTHING ? this.#l1.invalidate() : this.#l1.endTag(),
+    );
     this.#l2 = openL2(options, this.#ticker, this.#tags, this.#audience());
     this.#loads = new Loads(options);
     const parts = {
@@ -89,8 +83,9 @@ class LayeredCache<V> implements Cache<V> {
     load: Loader<V, V | undefined>,
     options?: LoadOptions,
   ): Promise<V | undefined> {
+    if (options !== undefined && !takesHit(options)) return this.#miss(key, load, options);
     const entry = this.#l1.fresh(key);
-    if (entry === undefined || options?.signal?.aborted) return this.#miss(key, load, options);
+    if (entry === undefined) return this.#miss(key, load, options);
     entry.promise ??= Promise.resolve(entry.value);
     return entry.promise;
   }
@@ -106,13 +101,13 @@ class LayeredCache<V> implements Cache<V> {
     load?: ManyLoader<V>,
     options?: ManyOptions,
   ): Promise<Map<string, V>> {
-    const { signal, tags = [] } = options ?? {};
+    const { signal, tags = [], fresh } = options ?? {};
     this.#refuse(signal);
     checkTags(tags);
     const wanted = new Set(keys);
-    const batch = load && new LoadBatch(wanted, load, this.#loads);
+    const batch = load && new LoadBatch(wanted, this.#tracedMany(load), this.#loads);
     const calls = new Map<string, Promise<V | undefined>>();
-    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, { tags, signal }));
+    for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, { tags, signal, fresh }));
     const results = await gather(calls, options?.onError);
     signal?.throwIfAborted();
     return results;
@@ -124,13 +119,15 @@ class LayeredCache<V> implements Cache<V> {
     checkInteger('ttlMs', options?.ttlMs ?? this.#ttlMs, 1);
     const tags = options?.tags ?? [];
     checkTags(tags);
-    const ttlMs = this.#fetcher.jittered(options?.ttlMs ?? this.#ttlMs);
-    const payload = this.#l2?.encode(key, value);
+    const ttlMs = this.#fetcher.loading.jittered(options?.ttlMs ?? this.#ttlMs);
+    const encoded = this.#l2?.encode(key, value);
     this.#fetcher.fence(key);
     const own = tags.map((tag) => this.#tags.assume(tag));
-    this.#fetcher.keep(key, value, ttlMs, { epoch: this.#l1.epoch, tags: own });
-    if (!this.#l2) return { acknowledged: true };
-    if (await this.#l2.set(key, { payload, ttlMs, tookMs: 0 }, tags)) return { acknowledged: true };
+    const { epoch } = this.#l1;
+    this.#fetcher.loading.keep(key, value, ttlMs, { epoch, tags: own, etag: encoded?.etag });
+    if (!this.#l2 || !encoded) return { acknowledged: true };
+    const writing = { ...encoded, ttlMs, tookMs: 0 };
+    if (await this.#l2.set(key, writing, tags)) return { acknowledged: true };
     // L2 may still have the older value, which nobody must see once it is back.
     return { acknowledged: await this.#l2.delete(key) };
   }
@@ -139,6 +136,12 @@ class LayeredCache<V> implements Cache<V> {
     this.#refuse();
     this.#drop([key]);
     return { acknowledged: this.#l2 ? await this.#l2.delete(key) : true };
+  }
+
+  async expire(key: string): Promise<WriteResult> {
+    this.#refuse();
+    this.#makeStale([key]);
+    return { acknowledged: this.#l2 ? await this.#l2.expire(key) : true };
   }
 
   async invalidateTags(...tags: string[]): Promise<WriteResult> {
@@ -158,15 +161,15 @@ class LayeredCache<V> implements Cache<V> {
   }
 
   stats(): CacheStats {
-    const { hits, misses, size } = this.#l1;
+    const { hits, misses, size, bytes } = this.#l1;
     return {
-      l1: { hits, misses, entries: size },
+      l1: { hits, misses, entries: size, bytes },
       l2: this.#l2?.stats() ?? noL2,
       loads: this.#loads.started,
       loadFailures: this.#loads.failed,
       abandonedLoads: this.#loads.abandoned,
       sharedFlights: this.#fetcher.shared,
-      fencedWrites: this.#fetcher.fenced,
+      fencedWrites: this.#fetcher.loading.fenced,
       staleServed: this.#fetcher.staleServed,
     };
   }
@@ -188,9 +191,11 @@ class LayeredCache<V> implements Cache<V> {
     options: LoadOptions | undefined,
   ): Promise<V | undefined> {
     this.#refuse(options?.signal);
-    const { signal, tags = [] } = options ?? {};
+    const { signal, tags = [], fresh } = options ?? {};
     checkTags(tags);
-    return this.#fetcher.fetch(key, { load, tags, signal });
+    const traced: Loader<V, V | undefined> = (context) =>
+      this.#withinSpan(1, context.signal, () => load(context));
+    return this.#fetcher.fetch(key, { load: traced, tags, signal, fresh });
   }
 
   async #invalidate(tags: readonly string[]): Promise<WriteResult> {
@@ -203,9 +208,20 @@ class LayeredCache<V> implements Cache<V> {
     return { acknowledged: true };
   }
 
+  #tracedMany(load: ManyLoader<V>): ManyLoader<V> {
+    return (keys, context) =>
+      this.#withinSpan(keys.length, context.signal, () => load(keys, context));
+  }
+
+  #withinSpan<T>(keys: number, signal: AbortSignal, load: () => T | PromiseLike<T>): Promise<T> {
+    const attributes = { 'cache.name': this.name, 'cache.keys': keys };
+    return withinSpan(`load ${this.name}`, attributes, load, signal);
+  }
+
   #audience(): Audience {
     return {
       changed: (keys) => this.#drop(keys),
+      expired: (keys) => this.#makeStale(keys),
       // Two processes may have renewed it at once, and be heard in another order than L2 saw them.
       renewed: (tag) => this.#tags.end(tag),
       distrust: () => {
@@ -223,18 +239,26 @@ class LayeredCache<V> implements Cache<V> {
     }
   }
 
+  /** Somebody has said, here or in another process, that their ttl is over. */
+  #makeStale(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#fetcher.fence(key);
+      this.#l1.expire(key);
+    }
+  }
+
   async #oneOfMany(
     key: string,
     batch: LoadBatch<V> | undefined,
-    { tags, signal }: Pick<Request<V>, 'tags' | 'signal'>,
+    asked: Pick<Request<V>, 'tags' | 'signal' | 'fresh'>,
   ): Promise<V | undefined> {
     try {
-      const entry = this.#l1.fresh(key);
+      const entry = asked.fresh && batch ? undefined : this.#l1.fresh(key);
       if (entry) return entry.value;
-      if (!batch) return await this.#fetcher.find(key, signal);
+      if (!batch) return await this.#fetcher.find(key, asked.signal);
       const load = (context: LoadContext<V>) => batch.join(context);
       const onWait = () => batch.settle(key);
-      return await this.#fetcher.fetch(key, { load, tags, signal, onWait });
+      return await this.#fetcher.fetch(key, { ...asked, load, onWait });
     } finally {
       batch?.settle(key);
     }
@@ -254,25 +278,7 @@ class LayeredCache<V> implements Cache<V> {
   }
 }
 
-function openL1<V>(options: ResolvedOptions, ticker: Ticker): L1<V> {
-  const { maxEntries, l1TtlMs: ttlMs, refreshAhead } = options;
-  const { staleWhileRevalidateMs: revalidateMs, staleIfErrorMs: staleMs } = options;
-  return new L1({ maxEntries, ttlMs, refreshAhead, revalidateMs, staleMs }, ticker);
-}
-
-const DAY_MS = 86_400_000;
-
-function openL2<V>(
-  options: ResolvedOptions,
-  ticker: Ticker,
-  tags: Tags,
-  audience: Audience,
-): L2<V> | undefined {
-  const { l2: tier, name, version, codec, leaseMs, onBusLoss } = options;
-  if (!tier) return undefined;
-  const prefix = `${name}:v${version}:`;
-  const keepStaleMs = Math.max(options.staleIfErrorMs, options.staleWhileRevalidateMs);
-  const keepTagsMs = Math.max(DAY_MS, 2 * (options.ttlMs + keepStaleMs));
-  const parts = { tier, ticker, tags, audience };
-  return new L2(parts, { prefix, codec, keepStaleMs, keepTagsMs, leaseMs, onBusLoss });
+/** Whether a value that is at hand will do. */
+function takesHit({ signal, fresh }: LoadOptions): boolean {
+  return fresh !== true && signal?.aborted !== true;
 }

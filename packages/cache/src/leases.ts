@@ -28,7 +28,7 @@ export class Lease {
     this.#key = key;
     this.#token = token;
     // A short lease that a living process renews: if the process dies, the others do not wait for long.
-    const renew = () => guard.run('write', () => leases.renew(key, token, ms));
+    const renew = () => guard.run('aside', () => leases.renew(key, token, ms));
     this.#timer = setInterval(renew, Math.ceil(ms / 3)).unref();
   }
 
@@ -43,7 +43,7 @@ export class Lease {
 
   release(): void {
     clearInterval(this.#timer);
-    void this.#guard.run('write', () => this.#leases.release(this.#key, this.#token));
+    void this.#guard.run('aside', () => this.#leases.release(this.#key, this.#token));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { CacheEntry } from './cache.ts';
 import { checkInteger, checkTags } from './check.ts';
 import { LoadTimeoutError, TooManyLoadsError } from './errors.ts';
+import { checkEtag } from './etag.ts';
 
 /** What a loader is given. */
 export interface LoadContext<V> {
@@ -14,6 +15,12 @@ export interface LoadContext<V> {
   setTtl(ms: number): void;
   /** The tags of this value instead of those that the caller named. A tag that is new to this process may cost the value its place once. @throws TypeError when one is empty */
   setTags(tags: readonly string[]): void;
+  /**
+   * The ETag by which the origin knows this value, instead of one that is made of its bytes: the next
+   * `previous.etag` is this one, for `If-None-Match`. Who gives back `previous.value` keeps its etag
+   * without a word. @throws TypeError unless it is one as in RFC 9110, quotes included
+   */
+  setEtag(etag: string): void;
   /** Gives the value to those who wait and stores it nowhere. */
   skip(): void;
 }
@@ -28,6 +35,8 @@ export interface Loaded<R> {
   readonly ttlMs: number;
   /** Undefined when the loader said nothing about them. */
   readonly tags: readonly string[] | undefined;
+  /** Undefined when it has to be made. */
+  readonly etag: string | undefined;
   readonly tookMs: number;
 }
 
@@ -75,7 +84,11 @@ export class Loads {
       const { ttlMs, negativeTtlMs } = this.#options;
       const usual = value === undefined ? negativeTtlMs : ttlMs;
       const tookMs = performance.now() - startedAt;
-      return { value, ttlMs: wish.ttlMs ?? usual, tags: wish.tags, tookMs };
+      const { previous } = request;
+      // What has not changed is still what the origin knows under its etag.
+      const kept = previous !== undefined && Object.is(previous.value, value);
+      const etag = wish.etag ?? (kept ? previous.etag : undefined);
+      return { value, ttlMs: wish.ttlMs ?? usual, tags: wish.tags, etag, tookMs };
     } catch (error) {
       this.failed += 1;
       throw error;
@@ -113,6 +126,7 @@ export class Loads {
 interface Wish {
   ttlMs?: number;
   tags?: readonly string[];
+  etag?: string;
 }
 
 /** A loader that throws at once is a loader that failed. */
@@ -132,6 +146,10 @@ function contextOf<V, R>({ key, signal, previous }: LoadRequest<V, R>, wish: Wis
     setTags(tags) {
       checkTags(tags);
       wish.tags = [...tags];
+    },
+    setEtag(etag) {
+      checkEtag(etag);
+      wish.etag = etag;
     },
     skip() {
       wish.ttlMs = 0;

@@ -40,6 +40,15 @@ export function memoryTier(options: MemoryTierOptions = {}): Tier {
         values.delete(key);
       }
     },
+    patch: async (key, head, next, ttlMs) => {
+      tokens.delete(key);
+      const bytes = values.get(key);
+      if (!bytes || !beginsWith(bytes, head)) return void values.delete(key);
+      const patched = Uint8Array.from(bytes);
+      patched.set(next, head.length);
+      const leftMs = Math.ceil(values.getRemainingTTL(key));
+      values.set(key, patched, { ttl: Math.min(ttlMs, leftMs) });
+    },
     leases: memoryLeases(values, tokens),
     bus: memoryBus(),
   };

@@ -1,5 +1,5 @@
 import type { OnBusLoss } from './bus.ts';
-import { checkDelay, checkFraction, checkInteger, checkMethods } from './check.ts';
+import { checkBoolean, checkDelay, checkFraction, checkInteger, checkMethods } from './check.ts';
 import type { Clock } from './clock.ts';
 import { type Codec, json } from './codec.ts';
 import type { Tier } from './tier.ts';
@@ -32,6 +32,15 @@ export interface CacheOptions {
     /** Default 10,000. */
     readonly maxEntries?: number;
     /**
+     * How many bytes the entries may take, as estimated: 256 for an entry, 2 a character for its key
+     * and for text in its value, the length of binary data, and 8 to 32 for each property, element
+     * and object. For what JSON can carry that is from three quarters of the heap it takes to about
+     * twice of it. Least recently used entries go first; a value that alone is larger is given to
+     * the callers and not kept in memory. Counting costs time whenever a value comes into memory, and
+     * none when it is read. Default none: only `maxEntries` bounds the memory.
+     */
+    readonly maxBytes?: number;
+    /**
      * After how many ms L2 is asked again, which bounds how long this process misses what another
      * one has changed when it is not told. Default 60,000. Without an L2 it has no meaning.
      */
@@ -63,6 +72,21 @@ export interface CacheOptions {
   readonly onBusLoss?: OnBusLoss;
   /** How values become bytes in L2. Default `json()`. */
   readonly codec?: Codec;
+  /**
+   * How many bytes a value may have in L2, as the codec makes them. A larger one holds up all others
+   * on the connection, and is the first to miss the deadline of an operation. It is given to the
+   * callers and kept in the memory of this process only; L2 has no value for its key then, so that
+   * each process loads it, or after a `set` misses it, for itself. Counted in
+   * `stats().l2.tooLarge`. Default 1,048,576 (1 MiB).
+   */
+  readonly maxValueBytes?: number;
+  /**
+   * Freezes the values that are stored, with all plain objects and arrays in them, so that a caller
+   * that changes what it shares with others gets a TypeError; also the object that you `set` or that
+   * the loader gave. It costs time whenever a value comes into memory, and none when it is read.
+   * Default false; meant for development: `freeze: process.env.NODE_ENV !== 'production'`.
+   */
+  readonly freeze?: boolean;
   /** For tests. Default the system's clocks; with these a hit may be served up to 20 ms past its ttl. */
   readonly clock?: Clock;
 }
@@ -79,6 +103,7 @@ export interface ResolvedOptions {
   readonly errorTtlMs: number;
   readonly jitter: number;
   readonly maxEntries: number;
+  readonly maxBytes: number | undefined;
   readonly l1TtlMs: number | undefined;
   readonly l2: Tier | undefined;
   readonly softMs: number | undefined;
@@ -86,6 +111,8 @@ export interface ResolvedOptions {
   readonly leaseMs: number | undefined;
   readonly onBusLoss: OnBusLoss;
   readonly codec: Codec;
+  readonly maxValueBytes: number;
+  readonly freeze: boolean;
   readonly clock: Clock | undefined;
 }
 
@@ -99,12 +126,14 @@ const defaults = {
   jitter: 0,
   lease: { ms: 3000 },
   onBusLoss: 'revalidate',
+  maxValueBytes: 1_048_576,
+  freeze: false,
 } as const;
 
 /** @throws RangeError or TypeError that names the option and its value */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
   const { l1 = {}, loadTimeout = {}, lease, ...rest } = { ...defaults, ...options };
-  const { maxEntries = 10_000, ttlMs: l1TtlMs = 60_000 } = l1;
+  const { maxEntries = 10_000, maxBytes, ttlMs: l1TtlMs = 60_000 } = l1;
   const { softMs, hardMs = 30_000 } = loadTimeout;
   const { l2, clock, codec = json() } = rest;
   const leaseMs = lease ? lease.ms : undefined;
@@ -113,18 +142,23 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkFraction('refreshAhead', rest.refreshAhead, (part) => part > 0 && part <= 1);
   checkFraction('jitter', rest.jitter, (part) => part >= 0 && part < 1);
   checkDelay('loadTimeout.hardMs', hardMs);
+  if (maxBytes !== undefined) checkInteger('l1.maxBytes', maxBytes, 1);
   if (softMs !== undefined) checkDelay('loadTimeout.softMs', softMs);
   if (leaseMs !== undefined) checkDelay('lease.ms', leaseMs);
   checkOnBusLoss(rest.onBusLoss);
+  checkBoolean('freeze', rest.freeze);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (l2 !== undefined) checkMethods('l2', l2, ['isReady', 'read', 'write', 'delete']);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'wall']);
   const given = { l2, clock, codec, l1TtlMs: l2 && l1TtlMs };
-  return { ...rest, ...given, maxEntries, softMs, hardMs, leaseMs };
+  return { ...rest, ...given, maxEntries, maxBytes, softMs, hardMs, leaseMs };
 }
 
 function checkTimes(
-  options: Omit<ResolvedOptions, 'l2' | 'softMs' | 'hardMs' | 'leaseMs' | 'codec' | 'clock'>,
+  options: Omit<
+    ResolvedOptions,
+    'l2' | 'maxBytes' | 'softMs' | 'hardMs' | 'leaseMs' | 'codec' | 'clock'
+  >,
 ): void {
   checkInteger('ttlMs', options.ttlMs, 1);
   checkInteger('version', options.version, 0);
@@ -132,6 +166,7 @@ function checkTimes(
   checkInteger('staleWhileRevalidateMs', options.staleWhileRevalidateMs, 0);
   checkInteger('negativeTtlMs', options.negativeTtlMs, 0);
   checkInteger('errorTtlMs', options.errorTtlMs, 0);
+  checkInteger('maxValueBytes', options.maxValueBytes, 1);
   checkInteger('l1.maxEntries', options.maxEntries, 1);
   checkInteger('l1.ttlMs', options.l1TtlMs, 1);
 }

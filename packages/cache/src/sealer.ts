@@ -1,7 +1,8 @@
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import type { Life } from './entry.ts';
-import { type Envelope, seal, unseal } from './envelope.ts';
+import { type Envelope, expiry, seal, unseal } from './envelope.ts';
+import { etagOf } from './etag.ts';
 import type { Stamper } from './stamper.ts';
 import type { Generation } from './tags.ts';
 
@@ -10,18 +11,24 @@ export interface Found<V> {
   /** Undefined when L2 knows that there is none. */
   readonly value: V | undefined;
   readonly life: Life;
+  readonly etag: string;
   /** The tags of the value, which are not over. */
   readonly tags: readonly Generation[];
 }
 
-/** Undefined when there is no value. */
-export type Payload = Uint8Array | undefined;
+/** A value as bytes. */
+export interface Encoded {
+  /** Undefined when there is no value; then the etag is empty. */
+  readonly payload: Uint8Array | undefined;
+  readonly etag: string;
+}
 
 /** What is written for a key. */
-export interface Writing {
-  readonly payload: Payload;
+export interface Writing extends Encoded {
   readonly ttlMs: number;
   readonly tookMs: number;
+  /** Whether it is past its ttl as soon as it is written. */
+  readonly isExpired?: boolean;
 }
 
 /** A value from another host's clock may seem to be from the future by this much. */
@@ -41,13 +48,26 @@ export class Sealer<V> {
     this.#ticker = ticker;
   }
 
-  /** @throws NotCacheableError from the codec */
-  encode(value: V | undefined, name: string): Payload {
-    return value === undefined ? undefined : this.#codec.encode(value, name);
+  /**
+   * @param etag of the value, if it has one already
+   * @throws NotCacheableError from the codec
+   */
+  encode(value: V | undefined, name: string, etag?: string): Encoded {
+    if (value === undefined) return { payload: undefined, etag: '' };
+    const payload = this.#codec.encode(value, name);
+    return { payload, etag: etag ?? etagOf(payload) };
   }
 
-  seal({ payload, ttlMs, tookMs }: Writing, stamps: readonly Generation[]): Uint8Array {
-    return seal({ createdAt: this.#ticker.wall(), ttlMs, loadMs: tookMs, stamps, payload });
+  seal(writing: Writing, stamps: readonly Generation[]): Uint8Array {
+    const { payload, etag, ttlMs, tookMs, isExpired } = writing;
+    const createdAt = this.#ticker.wall();
+    const expiredAt = isExpired ? createdAt : undefined;
+    return seal({ createdAt, ttlMs, expiredAt, loadMs: tookMs, stamps, etag, payload });
+  }
+
+  /** What makes an envelope stale from now on. */
+  expiry(): Uint8Array {
+    return expiry(this.#ticker.wall());
   }
 
   /**
@@ -66,22 +86,31 @@ export class Sealer<V> {
       return undefined;
     }
     const tags = everything && this.#stamper.match(envelope.stamps, everything);
-    const createdAt = this.#ticker.read() - Math.max(0, ageMs);
+    const life = this.#lifeOf(envelope, ageMs);
     const decode = (current: readonly Generation[] | undefined) =>
-      current && this.#decode(envelope, name, createdAt, current);
+      current && this.#decode(envelope, name, life, current);
     // Only a value with tags of its own may have to wait for their ids.
     return tags instanceof Promise ? tags.then(decode) : decode(tags);
   }
 
+  #lifeOf({ ttlMs, expiredAt }: Envelope, ageMs: number): Life {
+    const now = this.#ticker.read();
+    const createdAt = now - Math.max(0, ageMs);
+    if (expiredAt === undefined) return { createdAt, expiresAt: createdAt + ttlMs };
+    // Also where the clock of whoever expired it is ahead of ours.
+    const expiredForMs = Math.max(0, this.#ticker.wall() - expiredAt);
+    return { createdAt, expiresAt: Math.min(createdAt + ttlMs, now - expiredForMs) };
+  }
+
   #decode(
-    { payload, ttlMs }: Envelope,
+    { payload, etag }: Envelope,
     name: string,
-    createdAt: number,
+    life: Life,
     tags: readonly Generation[],
   ): Found<V> | undefined {
     try {
       const value = payload && (this.#codec.decode(payload, name) as V);
-      return { value, life: { createdAt, expiresAt: createdAt + ttlMs }, tags };
+      return { value, life, etag, tags };
     } catch {
       this.foreign += 1;
       return undefined;

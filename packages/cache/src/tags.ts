@@ -26,9 +26,7 @@ export function newId(): string {
 }
 
 export function isOver(tags: readonly Generation[]): boolean {
-  // On the path of every hit with tags: an index is cheaper than an iterator.
-  for (let i = 0; i < tags.length; i += 1) if (tags[i]?.isOver) return true;
-  return false;
+  return tags.some((generation) => generation.isOver);
 }
 
 /** What this process knows about tags. */
@@ -38,12 +36,12 @@ export class Tags {
   /** How many it has seen end. */
   endings = 0;
   #epoch = 0;
-  readonly #onCleared: () => void;
+  readonly #onEnd: (tag: string) => void;
   readonly #known = new Map<string, Generation>();
 
-  /** @param onCleared called when everything was invalidated */
-  constructor(onCleared: () => void) {
-    this.#onCleared = onCleared;
+  /** @param onEnd told of each tag that was invalidated */
+  constructor(onEnd: (tag: string) => void) {
+    this.#onEnd = onEnd;
   }
 
   /** Grows whenever changes of tags may have been missed. */
@@ -92,7 +90,7 @@ export class Tags {
     this.#known.delete(tag);
     this.#known.set(tag, { tag, id: '', order: this.order, checkedAt: -1, isOver: true });
     this.endings += 1;
-    if (tag === EVERYTHING) this.#onCleared();
+    this.#onEnd(tag);
   }
 
   /** Changes may have been missed: everything has to be asked again. */

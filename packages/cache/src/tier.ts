@@ -20,6 +20,13 @@ export interface Tier {
   /** Keys that do not exist are no error. Ends leases on the keys. */
   delete(keys: readonly string[]): Promise<void>;
   /**
+   * Where the bytes under the key begin with `head`, puts `next` in the place of as many bytes after
+   * `head`, and keeps them all for `ttlMs` from now if they would have been kept for longer. Deletes
+   * what begins otherwise. Ends a lease on the key. All of it at once, so that nobody sees a part.
+   * Without it the cache deletes what it would only have made stale.
+   */
+  patch?(key: string, head: Uint8Array, next: Uint8Array, ttlMs: number): Promise<void>;
+  /**
    * The right to load a key, so that one process of all loads it. Without it each process loads for
    * itself, and a load that began before another process deleted the key may be written after that.
    */

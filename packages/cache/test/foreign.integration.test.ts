@@ -61,7 +61,7 @@ describe.each([
     const flipped = Array.from({ length: 100 }, () => {
       const bytes = Buffer.from(good ?? '');
       // The magic, the version or the flags.
-      const at = Math.floor(dice() * 4);
+      const at = [0, 1, 2, 11][Math.floor(dice() * 4)] ?? 0;
       bytes[at] = (bytes[at] ?? 0) ^ (2 + Math.floor(dice() * 254));
       return bytes;
     });

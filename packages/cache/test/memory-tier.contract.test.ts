@@ -2,7 +2,7 @@ import { memoryTier } from '@shopgpt/cache';
 import { tierContract } from '@shopgpt/cache/testing';
 import { expect, test } from 'vitest';
 
-tierContract(test, () => memoryTier(), { leases: true, bus: true });
+tierContract(test, () => memoryTier(), { leases: true, patch: true, bus: true });
 
 test('memoryTier refuses options that make no sense', () => {
   expect(() => memoryTier({ maxEntries: 0 })).toThrow(

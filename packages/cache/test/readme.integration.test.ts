@@ -17,6 +17,7 @@ const printed: Readonly<Record<string, string | RegExp>> = {
   'examples/age.ts': /^users; fwd=miss; ttl=(9|10)\nusers; hit; ttl=(9|10)\n$/,
   'examples/many.ts': 'loads table, unicorn false\n{ lamp: 19, table: 99 }\n',
   'examples/tags.ts': 'undefined Table, 99\nundefined undefined\n',
+  'examples/conditional.ts': '200\n304\n19 "2026-11"\n',
   'examples/codecs.ts': "{ name: 'Ada' }\n",
   'examples/own-tier.ts': /fail 0\n/,
 };

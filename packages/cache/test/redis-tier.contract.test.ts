@@ -25,6 +25,7 @@ describe.each([
 
   tierContract(test, () => redisTier({ client, subscriber, timeoutMs: 1000 }), {
     leases: true,
+    patch: true,
     bus: true,
   });
 

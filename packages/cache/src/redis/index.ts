@@ -63,6 +63,10 @@ export function redisTier({ client, subscriber, timeoutMs = 50 }: RedisTierOptio
       if (client.isCluster) await Promise.all(keys.map((key) => client.unlink(key, leaseOf(key))));
       else await client.unlink(...keys, ...keys.map(leaseOf));
     },
+    async patch(key, head, next, ttlMs) {
+      const args = [toBuffer(head), toBuffer(next), ttlMs];
+      await run(client, scripts.patch, [key, leaseOf(key)], args);
+    },
     leases: redisLeases(client),
     ...(subscriber && { bus: redisBus(client, subscriber) }),
   };

@@ -27,6 +27,15 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
 return 1`);
 
+// KEYS: value, lease. ARGV: how the value must begin, what replaces the bytes after that, ttl.
+export const patch: Script = script(`
+redis.call('DEL', KEYS[2])
+if redis.pcall('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return redis.call('UNLINK', KEYS[1]) end
+redis.call('SETRANGE', KEYS[1], #ARGV[1], ARGV[2])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or left > tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1`);
+
 // KEYS: lease. ARGV: token, ms.
 export const renew: Script = script(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

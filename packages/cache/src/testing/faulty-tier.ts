@@ -19,11 +19,13 @@ export interface FaultyTier extends Tier {
 }
 
 /** `lease` stands for all that is done with leases. */
-type Operation = 'read' | 'write' | 'delete' | 'lease' | 'publish';
+type Operation = (typeof operations)[number];
+
+const operations = ['read', 'write', 'delete', 'patch', 'lease', 'publish'] as const;
 
 /** Wraps a tier, e.g. `faultyTier(memoryTier())`. */
 export function faultyTier(tier: Tier): FaultyTier {
-  const calls = { read: 0, write: 0, delete: 0, lease: 0, publish: 0 };
+  const calls = { read: 0, write: 0, delete: 0, patch: 0, lease: 0, publish: 0 };
   let failing: readonly Operation[] = [];
   let gate = Promise.withResolvers<void>();
   let connected = true;
@@ -64,6 +66,8 @@ export function faultyTier(tier: Tier): FaultyTier {
     release: (...args) => through('lease', () => leases.release(...args)),
   });
 
+  const patch = tier.patch?.bind(tier);
+
   return {
     name: tier.name,
     timeoutMs: tier.timeoutMs,
@@ -72,15 +76,15 @@ export function faultyTier(tier: Tier): FaultyTier {
     read: (keys) => through('read', () => tier.read(keys)),
     write: (key, bytes, ttlMs) => through('write', () => tier.write(key, bytes, ttlMs)),
     delete: (keys) => through('delete', () => tier.delete(keys)),
+    ...(patch && { patch: (...args) => through('patch', () => patch(...args)) }),
     ...(tier.leases && { leases: faultyLeases(tier.leases) }),
     ...(tier.bus && { bus: faultyBus(tier.bus) }),
     cutBus() {
       isCut = true;
       for (const listener of listeners) listener.down();
     },
-    fail(...operations) {
-      failing =
-        operations.length > 0 ? operations : ['read', 'write', 'delete', 'lease', 'publish'];
+    fail(...named) {
+      failing = named.length > 0 ? named : operations;
     },
     hang() {
       gate = Promise.withResolvers();

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { Tier, TierBus, TierLeases } from '../tier.ts';
+import { readPlain, type TestFunction, until } from './contract.ts';
+import { patchContract } from './patch-contract.ts';
 
-/** The `test` of vitest, jest or node:test. */
-export type TestFunction = (title: string, run: () => Promise<void>) => unknown;
+export type { TestFunction } from './contract.ts';
 
 /** What a tier can do beyond what every tier must. */
 export interface TierCapabilities {
   /** Whether it has `leases`. Default false. */
   readonly leases?: boolean;
+  /** Whether it has `patch`. Default false. */
+  readonly patch?: boolean;
   /** Whether it has a `bus`. Default false. */
   readonly bus?: boolean;
 }
@@ -28,9 +31,11 @@ export function tierContract(
     test(title, async () => run(await open(), `contract:{${randomUUID()}}`));
 
   if (capabilities.leases) leaseContract(test, open);
+  if (capabilities.patch) patchContract(test, open);
   if (capabilities.bus) busContract(test, open);
   contract('can what it says it can', async (tier) => {
     assert.equal(tier.leases !== undefined, capabilities.leases ?? false);
+    assert.equal(tier.patch !== undefined, capabilities.patch ?? false);
     assert.equal(tier.bus !== undefined, capabilities.bus ?? false);
   });
 
@@ -289,17 +294,4 @@ function ear() {
     down: () => undefined,
   };
   return listener;
-}
-
-async function readPlain(tier: Tier, key: string): Promise<number[] | undefined> {
-  const [bytes] = await tier.read([key]);
-  return bytes && [...bytes];
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const endsAt = performance.now() + 5000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < endsAt, 'nothing happened within 5 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

@@ -21,8 +21,8 @@ export interface Workload {
 const keyOf = (row: number) => `row${row}`;
 
 /**
- * Gets, sets, deletes and invalidates tags at random, and writes down what came of it. Rows are
- * changed and then deleted or invalidated by whoever likes, but only one process sets a row, one after the other: no cache can
+ * Gets, sets, deletes, expires and invalidates tags at random, and writes down what came of it. Rows are
+ * changed and then deleted, expired or invalidated by whoever likes, but only one process sets a row, one after the other: no cache can
  * know which of two values that are set at once is the newer one.
  */
 export async function workload(cache: Cache<number>, rows: Rows, work: Workload): Promise<Event[]> {
@@ -119,6 +119,7 @@ class Caller {
     if (isSet) await this.#write([row], (version) => this.#cache.set(keyOf(row), version));
     else if (dice < 0.005 && !this.#work.byKey) await this.#write([row], () => this.#cache.clear());
     else if (tag) await this.#write(this.#shelf(tag), () => this.#cache.invalidateTags(tag));
+    else if (dice < 0.5) await this.#write([row], () => this.#cache.expire(keyOf(row)));
     else await this.#write([row], () => this.#cache.delete(keyOf(row)));
   }
 

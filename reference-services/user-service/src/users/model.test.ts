@@ -15,7 +15,7 @@ test.each(['Ann', 'Ærøskøbing', '李雷', "O'Brien; DROP TABLE users", '👩�
   },
 );
 
-test.each(['a\u0000b', 'a\nb', 'a\u007fb', 'a\u0085b', '\udc00'])(
+test.each(['a\u0000b', 'a\nb', 'a\u007fb', 'a\u0085b', '\udc00', '\u200b', '\u3164 \u200d'])(
   'a name may not be %j',
   (name) => {
     expect(newUser.safeParse({ email: 'a@b.example', name }).success).toBe(false);

@@ -24,7 +24,8 @@ const name = z
   .trim()
   .min(1, 'must not be empty')
   .max(200, 'must have at most 200 characters')
-  .refine(isPrintable, 'must be text without control characters');
+  .refine(isPrintable, 'must be text without control characters')
+  .refine(isVisible, 'must have a character that can be seen');
 
 /** What `POST /users` takes. Unknown fields are refused. */
 export const newUser = z.strictObject({ email, name });
@@ -51,4 +52,9 @@ export const pageQuery = z.strictObject({
 
 function isPrintable(text: string): boolean {
   return text.isWellFormed() && !/\p{Cc}/u.test(text);
+}
+
+/** Spaces, joiners and fillers alone would be a name that nobody sees. */
+function isVisible(text: string): boolean {
+  return /[^\p{Default_Ignorable_Code_Point}\p{Separator}\p{Mark}]/u.test(text);
 }

@@ -19,7 +19,7 @@ const ann: User = {
 };
 
 function entry(change: Partial<CacheEntry<User>> = {}): CacheEntry<User> {
-  return { value: ann, ageMs: 10, ttlMs: 50, tags: [], tier: 'loader', ...change };
+  return { value: ann, ageMs: 10, ttlMs: 50, tags: [], etag: '"1"', tier: 'loader', ...change };
 }
 
 const known = entry();
