@@ -24,6 +24,8 @@ export async function setUp(server: () => TestServer, partitions = 4) {
     partitions,
     schema: Event,
     key: ({ key }) => key,
+    retry: { attempts: 50, backoffMs: 1 },
+    deadLetter: false,
   });
   const broker = memoryBroker();
   const pool = newPool(server().url);
