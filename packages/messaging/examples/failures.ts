@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createMessaging, defineTopic, PoisonError } from '@shopgpt/messaging';
 import { memory } from '@shopgpt/messaging/memory';
 import { z } from 'zod';
@@ -15,7 +16,7 @@ const messaging = createMessaging({ name: 'billing', driver });
 await messaging.provision([payments]);
 
 const done = Promise.withResolvers<void>();
-messaging.subscribe(
+const subscription = messaging.subscribe(
   payments,
   ({ card }, { attempt }) => {
     if (card === 'stolen') throw new PoisonError('no attempt will ever succeed');
@@ -29,6 +30,7 @@ await messaging.start();
 
 await messaging.sendMany(payments, [{ card: 'stolen' }, { card: 'busy' }, { card: 'good' }]);
 await done.promise;
+while (subscription.stats().deadLettered === 0) await sleep(10);
 
 const [letter] = await driver.admin.read({ topic: 'payments.dlq', partition: 0, offset: 0 });
 const reasons = letter?.headers.filter(([name]) => name.startsWith('x-error-'));
