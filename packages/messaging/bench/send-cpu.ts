@@ -4,6 +4,7 @@
  *
  *   npm exec -w packages/messaging -- node --conditions=@shopgpt/source bench/send-cpu.ts
  */
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { createMessaging, type Driver, type DriverProducer, defineTopic } from '../src/index.ts';
 
 const ROUNDS = 7;
@@ -46,9 +47,9 @@ interface Message {
 }
 
 /** Checks as little as a schema can: what a schema costs is its own affair. */
-const schema = {
+const schema: StandardSchemaV1<Message> = {
   '~standard': {
-    version: 1 as const,
+    version: 1,
     vendor: 'bench',
     validate: (value: unknown) => ({ value: value as Message }),
   },

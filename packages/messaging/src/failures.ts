@@ -1,5 +1,7 @@
 import type { TopicPartition } from './record.ts';
 
+const MAX_REASON_LENGTH = 500;
+
 /** The `code` of every error that a subscription makes itself. */
 export type ConsumerErrorCode =
   | HandlerTimeoutError['code']
@@ -77,30 +79,34 @@ export function kindOf(error: unknown, classify?: Classify): FailureKind {
 }
 
 function asked(error: unknown, classify: Classify | undefined): FailureKind | undefined {
-  try {
-    const kind = classify?.(error);
-    return kind === 'retryable' || kind === 'poison' || kind === 'fatal' ? kind : undefined;
-  } catch {
-    return undefined;
-  }
+  const kind = safely(() => classify?.(error), undefined);
+  return kind === 'retryable' || kind === 'poison' || kind === 'fatal' ? kind : undefined;
 }
 
 /** The `code` of what was thrown, if it has one. */
 export function codeOf(thrown: unknown): unknown {
-  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
-  try {
-    return thrown.code;
-  } catch {
-    return undefined;
-  }
+  return safely(() => Object(thrown).code, undefined);
 }
 
-/** What was thrown, in one line. */
+/** The `name` of what was thrown, or else its type. */
+export function nameOf(thrown: unknown): string {
+  return safely(() => (thrown instanceof Error ? String(thrown.name) : typeof thrown), 'object');
+}
+
+/** What was thrown, in one line of bounded length. */
 export function reasonOf(thrown: unknown): string {
+  const text = safely(
+    () => (thrown instanceof Error ? thrown.message : String(thrown)),
+    'something that cannot be shown',
+  );
+  return text.replaceAll(/\s+/g, ' ').slice(0, MAX_REASON_LENGTH);
+}
+
+/** Anything can be thrown, also what throws when it is looked at. */
+function safely<T>(look: () => T, otherwise: T): T {
   try {
-    const text = thrown instanceof Error ? thrown.message : String(thrown);
-    return text.replaceAll(/\s+/g, ' ').slice(0, 500);
+    return look();
   } catch {
-    return 'something that cannot be shown';
+    return otherwise;
   }
 }

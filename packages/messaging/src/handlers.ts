@@ -10,6 +10,7 @@ import {
   messageContext,
 } from './message-context.ts';
 import { type Middleware, through } from './middleware.ts';
+import { processed } from './process-span.ts';
 import type { Task } from './task.ts';
 import type { Topic } from './topic.ts';
 
@@ -35,7 +36,7 @@ export interface CallParts<Message> {
 
 export function singleCall<Message>(parts: CallParts<Message>, handler: Handler<Message>): Call {
   const { topic, group, middleware } = parts;
-  return async (task, attempt) => {
+  const handled = async (task: Task, attempt: Attempt) => {
     const { record } = task.first;
     const message = await decodeMessage(topic, record);
     attempt.throwIfAborted();
@@ -43,6 +44,7 @@ export function singleCall<Message>(parts: CallParts<Message>, handler: Handler<
     if (middleware.length === 0) await handler(message, ctx);
     else await through(middleware, ctx, () => handler(message, ctx));
   };
+  return (task, attempt) => processed(task, group, () => handled(task, attempt));
 }
 
 export function batchCall<Message>(
@@ -50,12 +52,13 @@ export function batchCall<Message>(
   handler: BatchHandler<Message>,
 ): Call {
   const { topic, group, middleware } = parts;
-  return async (task, attempt) => {
+  const handled = async (task: Task, attempt: Attempt) => {
     const messages = await decodeAll(topic, task, attempt);
     const call = { attempt, number: task.attempts, group };
     const ctx = batchContext(task.held, messages.length, call);
     await through(middleware, ctx, () => handler(messages, ctx));
   };
+  return (task, attempt) => processed(task, group, () => handled(task, attempt));
 }
 
 async function decodeAll<Message>(

@@ -70,6 +70,8 @@ export type { Middleware } from './middleware.ts';
 export { murmur2, partitionForKey } from './murmur2.ts';
 export type { ProducerStats } from './producer.ts';
 export type { ProducerOptions, SendQueueOptions } from './producer-options.ts';
+export type { ProvisionOptions, ProvisionPlan } from './provision.ts';
+export type { ProvisionStep } from './provision-plan.ts';
 export type { RawHeader, RawRecord, StoredRecord, TopicPartition } from './record.ts';
 export type { SendOptions } from './sender.ts';
 export type { From, SubscribeBatchOptions, SubscribeOptions } from './subscribe-options.ts';

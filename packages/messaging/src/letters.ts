@@ -1,9 +1,6 @@
-import { codeOf, reasonOf } from './failures.ts';
+import { codeOf, nameOf, reasonOf } from './failures.ts';
 import { headerNames, headerText, textHeader } from './headers.ts';
 import type { RawHeader, RawRecord, StoredRecord, TopicPartition } from './record.ts';
-
-/** The longest text that an `x-error-…` header has. */
-const MAX_ERROR_LENGTH = 1_000;
 
 /** Why, by whom and when a message is moved. */
 export interface Move {
@@ -66,20 +63,12 @@ function reasonHeaders({ group, error, attempts, notBefore }: Move): RawHeader[]
   const headers = [
     textHeader(headerNames.group, group),
     textHeader(headerNames.attempts, attempts),
-    textHeader(headerNames.errorName, cut(nameOf(error))),
-    textHeader(headerNames.errorMessage, cut(reasonOf(error))),
+    textHeader(headerNames.errorName, nameOf(error)),
+    textHeader(headerNames.errorMessage, reasonOf(error)),
   ];
   if (typeof code === 'string' || typeof code === 'number') {
-    headers.push(textHeader(headerNames.errorCode, cut(String(code))));
+    headers.push(textHeader(headerNames.errorCode, code));
   }
   if (notBefore !== undefined) headers.push(textHeader(headerNames.notBefore, notBefore));
   return headers;
-}
-
-function nameOf(thrown: unknown): string {
-  return thrown instanceof Error ? String(thrown.name) : typeof thrown;
-}
-
-function cut(text: string): string {
-  return text.slice(0, MAX_ERROR_LENGTH);
 }

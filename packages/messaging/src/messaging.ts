@@ -10,6 +10,8 @@ import { type MessagingHealth, overallHealth } from './health.ts';
 import type { Middleware } from './middleware.ts';
 import { Producer, type ProducerStats } from './producer.ts';
 import { type ProducerOptions, resolveProducerOptions } from './producer-options.ts';
+import { type ProvisionOptions, type ProvisionPlan, provision } from './provision.ts';
+import type { RetryReader } from './provision-plan.ts';
 import { Sender, type SendOptions } from './sender.ts';
 import type { SubscribeBatchOptions, SubscribeOptions } from './subscribe-options.ts';
 import {
@@ -91,6 +93,14 @@ export interface Messaging extends AsyncDisposable {
    * @throws TypeError when it is none
    */
   use(middleware: Middleware): void;
+  /**
+   * Makes the topics that are missing, with their dead letters, and the retry topics of the subscriptions that
+   * are known by then; tells what differs.
+   *
+   * @throws ProvisionRefusedError, before anything is changed, when a topic has more partitions than it is to
+   * have; DriverError when the cluster fails: it may be repeated
+   */
+  provision(topics: readonly AnyTopic[], options?: ProvisionOptions): Promise<ProvisionPlan>;
   /** Resolves when every message that was sent before has its answer, whichever. */
   flush(): Promise<void>;
   /**
@@ -127,6 +137,7 @@ class DriverMessaging implements Messaging {
   readonly #leaveRegistry: () => void;
   readonly #middleware: Middleware[] = [];
   readonly #subscriptions: Subscription[] = [];
+  readonly #readers: RetryReader[] = [];
   #isStarted = false;
   #closing: Promise<void> | undefined;
 
@@ -186,6 +197,14 @@ class DriverMessaging implements Messaging {
     this.#middleware.push(middleware);
   }
 
+  async provision(
+    topics: readonly AnyTopic[],
+    options: ProvisionOptions = {},
+  ): Promise<ProvisionPlan> {
+    if (this.#closing) throw new MessagingClosedError(this.name);
+    return provision(this.#driver.admin, topics, this.#readers, options);
+  }
+
   async flush(): Promise<void> {
     await this.#sender.idle();
     await this.#producer.flush();
@@ -234,6 +253,7 @@ class DriverMessaging implements Messaging {
     }
     if (this.#isStarted) subscription.start();
     this.#subscriptions.push(subscription);
+    this.#readers.push({ topic, group: subscription.group });
     return subscription;
   }
 

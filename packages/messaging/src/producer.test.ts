@@ -95,13 +95,22 @@ describe('a record', () => {
     expect(producer.stats()).toMatchObject({ written: 1, failed: 0, inFlight: 0, bytes: 0 });
   });
 
-  test('that is larger than a batch is refused at once', async () => {
-    const { write, producer } = open({ maxBatchBytes: 100 });
-    await expect(write('x'.repeat(65))).rejects.toMatchObject({
+  test('that is larger than it may be is refused at once', async () => {
+    const { write, producer } = open();
+    await expect(write('x'.repeat(65), { maxBytes: 100 })).rejects.toMatchObject({
       ...{ code: 'ERR_MESSAGING_TOO_LARGE', topic: 't', bytes: 101, maxBytes: 100 },
     });
-    void write('x'.repeat(64));
+    void write('x'.repeat(64), { maxBytes: 100 });
     expect(producer.stats()).toMatchObject({ accepted: 1, bytes: 100 });
+  });
+
+  test('that has no limit and is larger than all the room goes alone', async () => {
+    const { driver, write, producer } = open({ maxBatchBytes: 50, queue: { maxBytes: 50 } });
+    void write('x'.repeat(65), { partition: 0 });
+    await expect(write('y')).rejects.toMatchObject({ code: 'ERR_MESSAGING_QUEUE_FULL' });
+    await settle();
+    driver.take(50)[0]?.written(0);
+    expect(producer.stats()).toMatchObject({ written: 1, bytes: 0 });
   });
 
   test('counts its key and its headers, too', async () => {

@@ -21,6 +21,11 @@ export interface WriteOptions {
    * stops waiting. Either way rejects with `signal.reason`.
    */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The most that the record may take in a batch. Default no limit, so that what somebody else wrote can be
+   * moved to a retry or dead-letter topic, with some more headers.
+   */
+  readonly maxBytes?: number;
 }
 
 /** What became of messages. */
@@ -115,7 +120,7 @@ export class Producer implements DeliveryDesk {
       options.signal?.throwIfAborted();
       if (this.#closing) throw new MessagingClosedError(this.#parts.name);
       const { clock, options: settings } = this.#parts;
-      const bytes = checkedBytes(topic, record, settings.maxBatchBytes);
+      const bytes = checkedBytes(topic, record, options.maxBytes);
       const deadlineMs = clock.now() + settings.deliveryTimeoutMs;
       const cohort = this.#cohort;
       const parts = { topic, record, bytes, deadlineMs, desk: this, cohort, resolve, reject };
@@ -271,8 +276,12 @@ function newCohort(): Cohort {
 }
 
 /** @throws MessageTooLargeError */
-function checkedBytes(topic: string, record: RawRecord, maxBatchBytes: number): number {
+function checkedBytes(
+  topic: string,
+  record: RawRecord,
+  maxBytes = Number.POSITIVE_INFINITY,
+): number {
   const bytes = recordBytes(record);
-  if (bytes > maxBatchBytes) throw new MessageTooLargeError(topic, bytes, maxBatchBytes);
+  if (bytes > maxBytes) throw new MessageTooLargeError(topic, bytes, maxBytes);
   return bytes;
 }

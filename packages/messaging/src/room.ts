@@ -44,7 +44,9 @@ export class Room {
   }
 
   #fits({ bytes }: Delivery): boolean {
-    return this.records < this.#limits.max && this.bytes + bytes <= this.#limits.maxBytes;
+    // What is larger than all the room goes alone.
+    const { max, maxBytes } = this.#limits;
+    return this.records === 0 || (this.records < max && this.bytes + bytes <= maxBytes);
   }
 
   #letIn(delivery: Delivery): void {

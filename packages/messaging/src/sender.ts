@@ -80,7 +80,7 @@ export class Sender {
     { partition, timestamp, deadlineMs, signal }: SendOptions,
     span: SendSpan | undefined,
   ): Promise<Sent> {
-    const { clock, producer } = this.#parts;
+    const { clock, producer, options } = this.#parts;
     const { key, value, headers } = encoded;
     if (deadlineMs !== undefined) {
       checkMs('deadlineMs', deadlineMs, 0);
@@ -88,7 +88,11 @@ export class Sender {
     }
     span?.describe(encoded);
     const record = { key, value, headers, timestamp: timestamp ?? clock.wall() };
-    return producer.write(topic.name, record, { partition, signal });
+    return producer.write(topic.name, record, {
+      partition,
+      signal,
+      maxBytes: options.maxBatchBytes,
+    });
   }
 
   async #writeInTurn(

@@ -9,6 +9,7 @@ import type { RawRecord } from './record.ts';
 import { beginAt, positionsAt } from './replay.ts';
 import { Session } from './session.ts';
 import {
+  checkFrom,
   type From,
   resolveSubscribe,
   resolveSubscribeBatch,
@@ -175,9 +176,10 @@ export class Subscription {
    * soon as their offsets are known. In a group of several members, each is to be told.
    *
    * @returns where it began; nothing when it holds no partition now
-   * @throws DriverError when the offsets cannot be asked for
+   * @throws DriverError when the offsets cannot be asked for; TypeError or RangeError for what is no place
    */
   async replay(from: From): Promise<readonly Position[]> {
+    checkFrom(from);
     const { driver, topic } = this.#parts;
     const positions = await positionsAt(driver.admin, topic.name, from);
     return this.#session?.seek(positions) ?? [];

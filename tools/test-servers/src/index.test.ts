@@ -7,6 +7,8 @@ test('the doors export what they say', () => {
     'NotOursError',
     'ServerUnavailableError',
     'findChromium',
+    'startKafka',
+    'startKafkaCluster',
     'startOpenSearch',
     'startPgBouncer',
     'startPostgres',

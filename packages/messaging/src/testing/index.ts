@@ -5,3 +5,4 @@ export {
   type TestFunction,
 } from './driver-contract.ts';
 export { type ManualClock, manualClock } from './manual-clock.ts';
+export { messagingContract } from './messaging-contract.ts';
