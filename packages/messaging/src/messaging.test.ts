@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest';
 import { z } from 'zod';
 import { type MemoryDriver, memory } from './memory/index.ts';
 import { createMessaging, type Messaging, type MessagingOptions } from './messaging.ts';
@@ -115,6 +115,15 @@ describe('messages', () => {
     await messaging.flush();
     expect(messaging.stats().producer).toMatchObject({ accepted: 1, written: 1 });
   });
+});
+
+test('what is sent is the input of the schema, and no less than that', () => {
+  const { send } = open();
+  // A call whose message lacks something, as the compiler sees it.
+  const lacking = (topic: typeof greetings, message: { to: string; n?: number }) =>
+    // @ts-expect-error n is missing
+    send(topic, message);
+  expectTypeOf(lacking).returns.resolves.toExtend<{ partition: number }>();
 });
 
 describe('health', () => {

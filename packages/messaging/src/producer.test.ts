@@ -559,6 +559,23 @@ describe('flush', () => {
     await flushed;
   });
 
+  test('waits for what comes after a time when nothing was under way', async () => {
+    const { driver, write, producer } = open();
+    const first = write('a', { partition: 0 });
+    await settle();
+    driver.take()[0]?.written(0);
+    await first;
+    void write('b', { partition: 0 });
+    let isDone = false;
+    const flushed = producer.flush().then(() => {
+      isDone = true;
+    });
+    await settle();
+    expect(isDone).toBe(false);
+    driver.take()[0]?.written(1);
+    await flushed;
+  });
+
   test('ends at once when there is nothing', async () => {
     const { producer } = open();
     expect(await producer.flush()).toBeUndefined();
