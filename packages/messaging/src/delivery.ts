@@ -107,7 +107,7 @@ export class Delivery implements PendingRecord, Abortable, Standing<Delivery> {
   }
 
   #settle(): boolean {
-    
+    if (this.isSettled) return false;
     this.isSettled = true;
     if (this.signal) unwatch(this.signal, this);
     this.signal = undefined;

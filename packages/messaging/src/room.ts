@@ -8,7 +8,7 @@ export class Room {
   records = 0;
   bytes = 0;
   /** As long as anybody waits, nobody goes past. */
-  readonly waiting = new Line<Delivery>();
+  readonly waiting: Line<Delivery> = new Line();
   readonly #limits: Required<SendQueueOptions>;
   readonly #admit: (delivery: Delivery) => void;
   #isAdmitting = false;
@@ -46,7 +46,7 @@ export class Room {
   #fits({ bytes }: Delivery): boolean {
     // What is larger than all the room goes alone.
     const { max, maxBytes } = this.#limits;
-    return this.records === 0 || (this.records < max && this.bytes + bytes <= maxBytes);
+    return (this.records < max && this.bytes + bytes <= maxBytes);
   }
 
   #letIn(delivery: Delivery): void {
