@@ -46,7 +46,7 @@ export class Room {
   #fits({ bytes }: Delivery): boolean {
     // What is larger than all the room goes alone.
     const { max, maxBytes } = this.#limits;
-    return (this.records < max && this.bytes + bytes <= maxBytes);
+    return this.records === 0 || (this.records < max && this.bytes + bytes <= maxBytes);
   }
 
   #letIn(delivery: Delivery): void {
