@@ -177,6 +177,11 @@ describe('behind PgBouncer', () => {
       code: 'ERR_MESSAGING_POOLED_CONNECTION',
       message: expect.stringContaining('needs a direct connection to PostgreSQL'),
     });
+    expect(refused.health()).toMatchObject({
+      status: 'down',
+      reasons: [expect.stringContaining('PooledConnectionError')],
+    });
+    expect(refused.stats().connectionFailures).toBe(1);
     await refused.close();
     await messaging.close();
   });
