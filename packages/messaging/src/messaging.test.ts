@@ -185,6 +185,15 @@ describe('close', () => {
     expect(sent).toMatchObject({ offset: 1 });
   });
 
+  test('delivers what is still being encoded', async () => {
+    const { messaging } = await provisioned();
+    const schema = z.string().refine(async () => true);
+    const slow = defineTopic({ name: 'greetings', partitions: 3, schema });
+    const sent = messaging.send(slow, 'a');
+    await messaging.close();
+    expect(await sent).toMatchObject({ offset: 0 });
+  });
+
   test('is the end of everything', async () => {
     const messaging = open();
     await messaging[Symbol.asyncDispose]();

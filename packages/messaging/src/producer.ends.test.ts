@@ -20,6 +20,22 @@ describe('the time of delivery', () => {
     expect(producer.stats()).toMatchObject({ failed: 1, inFlight: 1 });
   });
 
+  test('ends for each at its own time', async () => {
+    const { write, fates, clock } = producerScene({ deliveryTimeoutMs: 100 });
+    void write('a', { partition: 0 });
+    await settle();
+    clock.advance(60);
+    void write('b', { partition: 0 });
+    await settle();
+    clock.advance(40);
+    clock.advance(59);
+    await settle();
+    expect(fates).toMatchObject([{ maybeWritten: false }, undefined]);
+    clock.advance(1);
+    await settle();
+    expect(fates).toMatchObject([{ maybeWritten: false }, { maybeWritten: false }]);
+  });
+
   test('is told to the driver, which looks after what it has', async () => {
     const { driver, write, clock } = producerScene({ deliveryTimeoutMs: 100 });
     clock.advance(5);
@@ -56,6 +72,19 @@ describe('a signal', () => {
     expect(fates[0]).toBe('gone');
     expect(driver.take().map(textOf)).toEqual(['b', 'c']);
     expect(producer.stats()).toMatchObject({ aborted: 1, accepted: 3, inFlight: 2 });
+  });
+
+  test('that one record no longer waits on still takes the others back', async () => {
+    const { driver, write, fates } = producerScene();
+    const controller = new AbortController();
+    const { signal } = controller;
+    void write('a', { partition: 0, signal });
+    void write('b', { partition: 1, signal });
+    await settle();
+    driver.take(1, 0)[0]?.written(0);
+    controller.abort('gone');
+    await settle();
+    expect(fates).toEqual([{ partition: 0, offset: 0 }, 'gone']);
   });
 
   test('only detaches the caller of a record in flight', async () => {

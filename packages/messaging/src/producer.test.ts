@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { SendError, UnknownTopicError } from './errors.ts';
@@ -191,14 +192,17 @@ describe('a topic that is not known yet', () => {
   test('is asked for again while the cluster is away, until the time of its records is over', async () => {
     const { driver, write, fates, clock } = producerScene({ deliveryTimeoutMs: 10_000 });
     let questions = 0;
-    driver.partitions = async () => {
+    let listeners = 0;
+    driver.partitions = async (_, signal) => {
       questions += 1;
+      if (signal) listeners = getEventListeners(signal, 'abort').length;
       throw clusterAway();
     };
     void write('a');
     await clock.pass(5_000);
     void write('b');
     expect(questions).toBeGreaterThan(3);
+    expect(listeners).toBe(0);
     expect(questions).toBeLessThan(12);
     await clock.pass(5_000);
     expect(fates).toMatchObject([{ maybeWritten: false }, undefined]);
