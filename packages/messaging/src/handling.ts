@@ -65,6 +65,7 @@ export class Handling {
   /** The task is given up without an end: whoever gets its partition begins it anew. */
   abandon(task: Task): void {
     this.#parts.troubles.clear(task);
+    task.held.abandon(task);
     this.lanes.release(task);
   }
 
@@ -77,7 +78,7 @@ export class Handling {
     const { held } = task;
     if (task.attempts === 0 && held.isRetry) task.attempts = attemptsBefore(task);
     task.attempts += 1;
-    held.begin();
+    held.begin(task);
     const failure = await this.#outcome(task);
     if (held.state === 'gone') this.abandon(task);
     else if (failure) await this.#failed(task, failure.error);
@@ -206,7 +207,7 @@ export class Handling {
     }
     if (failures === 1) held.block();
     held.later(task, backoffMs(failures, this.#parts.random), () => {
-      held.begin();
+      held.begin(task);
       void this.#move(task, letter, failures).then(() => held.settle());
     });
   }

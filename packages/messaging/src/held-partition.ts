@@ -20,7 +20,7 @@ export class HeldPartition implements TopicPartition {
   readonly partition: number;
   /** Its messages failed before, and have a time before which they are not tried again. */
   readonly isRetry: boolean;
-  /** `draining`: nothing new begins, and what is under way may end. */
+  /** `draining`: what is under way may end, and what it overtook is still begun. */
   state: 'active' | 'draining' | 'gone' = 'active';
   readonly watermark: Watermark<Delivery>;
   /** The offset after the last record, as far as the broker has said. */
@@ -37,6 +37,10 @@ export class HeldPartition implements TopicPartition {
   /** Calls of the handler that are under way. */
   readonly attempts: Set<Attempt> = new Set();
   readonly #parts: HeldPartitionParts;
+  /** The record after the last one that was begun. */
+  #begunTo = 0;
+  /** When draining: what is before this is still begun. */
+  #fillTo = 0;
   readonly #waiting = new Map<Task, () => void>();
   #busy = 0;
   readonly #quiet = Promise.withResolvers<void>();
@@ -88,15 +92,27 @@ export class HeldPartition implements TopicPartition {
     this.unwritten -= 1;
   }
 
-  /** Work begins that giving up the partition waits for. */
-  begin(): void {
+  /** Whether the handler may be called for the task. */
+  allows(task: Task): boolean {
+    if (this.state === 'draining') return task.first.offset < this.#fillTo;
+    return this.state === 'active';
+  }
+
+  /** Work on a task begins that giving up the partition waits for. */
+  begin({ last }: Task): void {
     this.#busy += 1;
+    if (last.offset >= this.#begunTo) this.#begunTo = last.offset + 1;
   }
 
   /** Such work is over. */
   settle(): void {
     this.#busy -= 1;
-    if (this.#busy === 0 && this.state !== 'active') this.#quiet.resolve();
+    this.#checkQuiet();
+  }
+
+  /** The task will not be finished here, so what comes after it comes again anyhow. */
+  abandon(task: Task): void {
+    this.#fillTo = Math.min(this.#fillTo, task.first.offset);
   }
 
   /** Runs something for a task later, unless the partition is given up before. */
@@ -108,17 +124,28 @@ export class HeldPartition implements TopicPartition {
     this.#waiting.set(task, callOff);
   }
 
-  /** Lets nothing new begin. Gives the tasks that waited for a time which no longer comes. */
+  /**
+   * Begins nothing more but what is before records that were begun: otherwise these would be handled a
+   * second time by whoever comes next. Gives the tasks that waited for a time which no longer comes.
+   */
   drain(): Task[] {
     this.state = 'draining';
+    this.#fillTo = this.#begunTo;
     const dropped = [...this.#waiting.keys()];
     for (const callOff of this.#waiting.values()) callOff();
     this.#waiting.clear();
-    if (this.#busy === 0) this.#quiet.resolve();
+    for (const task of dropped) this.abandon(task);
+    this.#checkQuiet();
     return dropped;
   }
 
-  /** Resolves when nothing is under way any more; only after `drain`. */
+  /** Begins nothing more at all. */
+  stopFilling(): void {
+    this.#fillTo = 0;
+    this.#checkQuiet();
+  }
+
+  /** Resolves when nothing is under way, and nothing more will be; only after `drain`. */
   quiet(): Promise<void> {
     return this.#quiet.promise;
   }
@@ -126,5 +153,10 @@ export class HeldPartition implements TopicPartition {
   /** Aborts the handlers that still run. */
   abort(reason: Error): void {
     for (const attempt of this.attempts) attempt.abort(reason);
+  }
+
+  #checkQuiet(): void {
+    if (this.#busy > 0 || this.state === 'active') return;
+    if ((this.watermark.position ?? 0) >= this.#fillTo) this.#quiet.resolve();
   }
 }

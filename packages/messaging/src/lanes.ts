@@ -107,7 +107,7 @@ export class Lanes {
     this.release(task);
   }
 
-  /** Forgets what waits behind tasks of the partition; the rest is skipped when its turn comes. */
+  /** The partition is gone. Forgets what waits behind its tasks; the rest is skipped when its turn comes. */
   drop(held: HeldPartition): void {
     for (const lane of this.#keysOf(held).values()) {
       lane.first = undefined;
@@ -160,7 +160,7 @@ export class Lanes {
   #next(lane: Lane): void {
     lane.isReady = false;
     let task = lane.shift();
-    while (task && task.held.state !== 'active') task = lane.shift();
+    while (task && !task.held.allows(task)) task = lane.shift();
     if (!task) {
       lane.forget();
       return;

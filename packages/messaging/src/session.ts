@@ -28,6 +28,9 @@ export interface SessionParts {
 /** How long what the driver says of itself counts as trouble, in ms. */
 const TROUBLE_MS = 30_000;
 
+/** How long a partition that is given up goes on with what was overtaken, at most, in ms. */
+const MAX_FILL_MS = 5_000;
+
 /** What a member of a group holds and does, from joining to leaving. */
 export class Session implements ConsumerListener {
   readonly #parts: SessionParts;
@@ -91,6 +94,8 @@ export class Session implements ConsumerListener {
 
   assigned({ epoch, partitions }: Assignment): void {
     if (this.#isOver) return;
+    // Whatever went wrong on the way here is over.
+    this.#parts.troubles.clear(this);
     this.#committer.epoch = epoch;
     for (const at of partitions) if (!this.#held.has(idOf(at))) this.#hold(at);
     this.#parts.assigned();
@@ -99,13 +104,17 @@ export class Session implements ConsumerListener {
   async revoking({ partitions }: Assignment): Promise<void> {
     const { clock, rebalanceTimeoutMs } = this.#parts;
     const leaving = this.#those(partitions);
-    const limitMs = Math.min(rebalanceTimeoutMs, this.#stopByMs - clock.now());
+    const limitMs = Math.max(0, Math.min(rebalanceTimeoutMs, this.#stopByMs - clock.now()));
     for (const held of leaving) this.#drain(held);
+    const quiet = Promise.all(leaving.map((held) => held.quiet()));
     // A part of the time is for the commit, and for the answer to reach the group.
-    const drainMs = Math.max(0, limitMs * 0.8);
-    await this.#within(drainMs, Promise.all(leaving.map((held) => held.quiet())));
+    const drainMs = limitMs * 0.8;
+    const fillMs = Math.min(MAX_FILL_MS, drainMs / 4);
+    await this.#within(fillMs, quiet);
+    for (const held of leaving) held.stopFilling();
+    await this.#within(drainMs - fillMs, quiet);
     for (const held of leaving) held.abort(new PartitionLostError(held));
-    await this.#within(Math.max(0, limitMs - drainMs) / 2, this.#committer.finish());
+    await this.#within((limitMs - drainMs) / 2, this.#committer.finish());
     for (const held of leaving) this.#forget(held);
   }
 
@@ -168,18 +177,17 @@ export class Session implements ConsumerListener {
     else consumer.resume([held]);
   }
 
-  /** What is queued or waits for another attempt is dropped: it comes again, there or here. */
+  /** What waits for another attempt is dropped: it comes again, there or here. */
   #drain(held: HeldPartition): void {
-    const { handling } = this.#parts;
     this.#gates.get(held)?.close();
-    for (const task of held.drain()) handling.abandon(task);
-    handling.lanes.drop(held);
+    for (const task of held.drain()) this.#parts.handling.abandon(task);
   }
 
   /** Also what is under way does not count any more. */
   #lose(held: HeldPartition): void {
     if (held.state === 'active') this.#drain(held);
     held.state = 'gone';
+    this.#parts.handling.lanes.drop(held);
     held.abort(new PartitionLostError(held));
     this.#gates.delete(held);
   }

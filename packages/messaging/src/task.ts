@@ -45,6 +45,10 @@ export class Task {
     return first;
   }
 
+  get last(): Delivery {
+    return this.deliveries.at(-1) ?? this.first;
+  }
+
   /** Some of its records, to be called for anew as often as the whole was, but for the last call. */
   part(deliveries: Delivery[]): Task {
     const part = new Task(this.held, this.lane, deliveries);

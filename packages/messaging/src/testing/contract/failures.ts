@@ -116,10 +116,12 @@ export function crashedContract(
       const sending = sendSteadily(house, journal, topic, messages(600, 30));
       for (let kills = 0; kills < 3; kills += 1) {
         const life = { isOver: false };
-        const { driver, subscription } = await house.consumer(topic, mortal(journal, life));
-        await until('it works', () => subscription.stats().handled > 20);
+        const dying = await house.consumer(topic, mortal(journal, life));
+        await until('it works', () => dying.subscription.stats().handled > 20);
         life.isOver = true;
-        await crash(driver);
+        await crash(dying.driver);
+        // What is left of the process must not come back with another consumer.
+        await dying.messaging.close({ timeoutMs: 0 });
       }
       await house.consumer(topic, mortal(journal, { isOver: false }));
       await sending;
@@ -169,12 +171,15 @@ function poisonous(journal: Journal) {
 /** Does its work as long as its process lives; what dead processes do does not count. */
 function mortal(journal: Journal, life: { readonly isOver: boolean }) {
   return async (message: Numbered) => {
-    if (life.isOver) return;
+    if (life.isOver) await never;
     const end = journal.begin(message);
     await sleep(Math.random() * 3);
     end(!life.isOver);
+    if (life.isOver) await never;
   };
 }
+
+const never = new Promise<void>(() => undefined);
 
 async function deadLetters(
   house: House,
