@@ -7,12 +7,12 @@ import type { RawHeader } from './record.ts';
 import { defineTopic } from './topic.ts';
 
 const Order = z.object({
-  id: z.string(),
+  id: z.string().trim(),
   items: z.array(z.object({ price: z.number() })).default([]),
   at: z.string().transform((text) => new Date(text)),
 });
 const orders = defineTopic({ name: 'orders', partitions: 6, schema: Order, key: (m) => m.id });
-const order = { id: 'o1', at: '2026-11-22T00:00:00.000Z' };
+const order = { id: ' o1', at: '2026-11-22T00:00:00.000Z' };
 
 const loose = defineTopic({ name: 'loose', partitions: 1, schema: z.unknown() });
 const version = (value: string | number): RawHeader => textHeader('x-version', value);

@@ -29,7 +29,7 @@ export interface EncodeOptions {
  */
 export async function encodeMessage<Input>(
   topic: Topic<unknown, Input>,
-  message: Input,
+  message: NoInfer<Input>,
   options: EncodeOptions = {},
 ): Promise<EncodedMessage> {
   return encode(topic, message, options);

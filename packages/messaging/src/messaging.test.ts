@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest';
 import { z } from 'zod';
 import { type MemoryDriver, memory } from './memory/index.ts';
 import { createMessaging, type Messaging, type MessagingOptions } from './messaging.ts';
@@ -117,6 +117,15 @@ describe('messages', () => {
   });
 });
 
+test('what is sent is the input of the schema, and no less than that', () => {
+  const { send } = open();
+  // A call whose message lacks something, as the compiler sees it.
+  const lacking = (topic: typeof greetings, message: { to: string; n?: number }) =>
+    // @ts-expect-error n is missing
+    send(topic, message);
+  expectTypeOf(lacking).returns.resolves.toExtend<{ partition: number }>();
+});
+
 describe('health', () => {
   test('is up for one that only sends, and degraded while that fails', async () => {
     const { driver, producer } = scripted();
@@ -174,6 +183,15 @@ describe('close', () => {
     leave.resolve();
     await closed;
     expect(sent).toMatchObject({ offset: 1 });
+  });
+
+  test('delivers what is still being encoded', async () => {
+    const { messaging } = await provisioned();
+    const schema = z.string().refine(async () => true);
+    const slow = defineTopic({ name: 'greetings', partitions: 3, schema });
+    const sent = messaging.send(slow, 'a');
+    await messaging.close();
+    expect(await sent).toMatchObject({ offset: 0 });
   });
 
   test('is the end of everything', async () => {

@@ -58,13 +58,13 @@ export interface Messaging extends AsyncDisposable {
    */
   send<Message, Input>(
     topic: Topic<Message, Input>,
-    message: Input,
+    message: NoInfer<Input>,
     options?: SendOptions,
   ): Promise<Sent>;
   /** Writes messages in their order. Never rejects: each has a result of its own, whatever becomes of the others. */
   sendMany<Message, Input>(
     topic: Topic<Message, Input>,
-    messages: Iterable<Input>,
+    messages: Iterable<NoInfer<Input>>,
     options?: SendOptions,
   ): Promise<PromiseSettledResult<Sent>[]>;
   /**

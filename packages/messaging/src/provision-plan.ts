@@ -56,7 +56,7 @@ export function neededTopics(
   const specs = topics.flatMap((topic) => {
     const { name, partitions } = topic;
     const groups = readers.filter((reader) => reader.topic.name === name).map((one) => one.group);
-    const retries = [...new Set(groups)].flatMap((group) => retrySpecs(topic, group));
+    const retries = groups.flatMap((group) => retrySpecs(topic, group));
     return [
       { name, partitions, config: topic.config, ...replicas(topic) },
       ...(topic.deadLetter ? [deadLetterSpec(topic)] : []),

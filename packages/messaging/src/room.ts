@@ -8,7 +8,7 @@ export class Room {
   records = 0;
   bytes = 0;
   /** As long as anybody waits, nobody goes past. */
-  readonly waiting = new Line<Delivery>();
+  readonly waiting: Line<Delivery> = new Line();
   readonly #limits: Required<SendQueueOptions>;
   readonly #admit: (delivery: Delivery) => void;
   #isAdmitting = false;

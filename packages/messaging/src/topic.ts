@@ -52,7 +52,7 @@ export interface TopicOptions<Schema extends StandardSchemaV1> {
   readonly upgrade?: Readonly<Record<number, Upcaster>>;
   /** What happens when a handler fails. */
   readonly retry?: TopicRetry;
-  /** Whether what cannot be handled goes to the topic `<name>.dlq`. Default true. False: it stops its partition. */
+  /** Whether what cannot be handled goes to the topic `<name>.dlq`. Default true. False: it is tried again for ever, and its key waits. */
   readonly deadLetter?: boolean;
   /** The topic's configuration on the brokers, e.g. `{ 'retention.ms': 604_800_000 }`. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;

@@ -40,7 +40,7 @@ interface ApiRequest {
   encode(): Promise<object>;
 }
 
-export interface Connection {
+interface Connection {
   isConnected(): boolean;
   send(call: {
     request: ApiRequest;

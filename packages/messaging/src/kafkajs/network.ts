@@ -3,9 +3,11 @@ import { DriverError } from '../errors.ts';
 import type { Address, Internals } from './internals.ts';
 import { codes, type Requests, type TopicMetadata } from './protocol.ts';
 import { Wire } from './wire.ts';
+import { sleep } from './within.ts';
 
 /** Metadata must not hang on one broker: another one is asked soon. */
 const metadataMs = 1_500;
+const hedgeMs = 300;
 
 /** What the cluster last said of a topic. */
 export interface KnownTopic {
@@ -30,6 +32,8 @@ export class Network {
   #refreshedMs = Number.NEGATIVE_INFINITY;
   readonly #closed: (network: Network) => void;
   #isClosed = false;
+  /** Where the two wires for any question go. */
+  readonly #chosen: [Address | undefined, Address | undefined] = [undefined, undefined];
   #turn = 0;
 
   /** @param closed called when it is closed */
@@ -85,13 +89,12 @@ export class Network {
   }
 
   /** Asks any broker. */
-  async ask<Api extends keyof Requests>(
+  ask<Api extends keyof Requests>(
     api: Api,
     args: Requests[Api]['args'],
     limitMs?: number,
   ): Promise<Requests[Api]['answer']> {
-    const wire = await this.#open('any', () => this.#anyAddress());
-    return wire.call(api, args, limitMs);
+    return this.#askOver(0, api, args, limitMs);
   }
 
   close(): void {
@@ -121,26 +124,61 @@ export class Network {
     throw closed();
   }
 
-  /** Every broker that is known and every address that was given, in turn. */
-  #anyAddress(): Address | undefined {
-    const known = [...this.#addresses.values()];
+  async #askOver<Api extends keyof Requests>(
+    slot: 0 | 1,
+    api: Api,
+    args: Requests[Api]['args'],
+    limitMs: number | undefined,
+  ): Promise<Requests[Api]['answer']> {
+    const wire = await this.#open(`any ${slot}`, () => this.#anyAddress(slot));
+    return wire.call(api, args, limitMs);
+  }
+
+  /**
+   * The brokers that are known and the addresses that were given, in turn; never the broker of the other
+   * wire, which may be the one that hangs.
+   */
+  #anyAddress(slot: 0 | 1): Address | undefined {
+    const other = this.#chosen[1 - slot];
+    const known = [...this.#addresses.values()].filter((address) => !isSame(address, other));
+    const turn = this.#turn % (known.length + 1);
     this.#turn += 1;
-    // The one that was just tried comes last; every second time the user's addresses are asked.
-    return this.#turn % 2 === 0 ? known[(this.#turn / 2) % known.length] : undefined;
+    this.#chosen[slot] = known[turn];
+    return this.#chosen[slot];
   }
 
   async #refresh(): Promise<void> {
-    const topics = [...this.#watched];
-    const answer = await this.ask(
-      'Metadata',
-      // None would mean all.
-      { topics: topics.length > 0 ? topics : [''], allowAutoTopicCreation: false },
-      metadataMs,
-    );
+    const answer = await this.#askForMetadata();
     for (const { nodeId, host, port } of answer.brokers)
       this.#addresses.set(nodeId, { host, port });
     for (const topic of answer.topicMetadata) this.#learn(topic);
     this.#refreshedMs = this.#clock.now();
+  }
+
+  /** A broker that hangs must not keep the answer of another one: that is asked soon after. */
+  async #askForMetadata(): Promise<Requests['Metadata']['answer']> {
+    // None would mean all.
+    const topics = this.#watched.size > 0 ? [...this.#watched] : [''];
+    const args = { topics, allowAutoTopicCreation: false } as const;
+    const over = new AbortController();
+    const first = this.#askOver(0, 'Metadata', args, metadataMs);
+    const second = async () => {
+      const isLate = Promise.race([
+        first.then(() => false),
+        sleep(this.#clock, hedgeMs, over.signal),
+      ]);
+      // One that fails is no reason to wait any longer.
+      await isLate.catch(() => undefined);
+      if (over.signal.aborted) throw new Error('not needed');
+      return this.#askOver(1, 'Metadata', args, metadataMs);
+    };
+    try {
+      return await Promise.any([first, second()]);
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    } finally {
+      over.abort();
+    }
   }
 
   #learn({ topic, topicErrorCode, partitionMetadata }: TopicMetadata): void {
@@ -166,4 +204,8 @@ function retriable(message: string): DriverError {
 
 function closed(): DriverError {
   return new DriverError('the driver is closed', { isRetriable: false });
+}
+
+function isSame(one: Address, other: Address | undefined): boolean {
+  return one.host === other?.host && one.port === other.port;
 }

@@ -96,7 +96,7 @@ interface Coded {
 }
 
 /** Partitions below their topic. */
-export interface ByTopic<Partition> {
+interface ByTopic<Partition> {
   readonly topic: string;
   readonly partitions: readonly (Partition & { readonly partition: number })[];
 }

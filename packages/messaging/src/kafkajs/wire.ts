@@ -7,7 +7,7 @@ import type { Requests } from './protocol.ts';
 import { within } from './within.ts';
 
 /** How long a broker may take to let us in, with TLS and SASL, and to answer what it need not wait for. */
-export const limits = { openMs: 3_000, answerMs: 5_000 };
+const limits = { openMs: 3_000, answerMs: 5_000 };
 
 /**
  * One connection to one broker. A broker serves the requests of a connection one by one, so whatever may

@@ -13,7 +13,8 @@ export interface Queryable {
 export interface PooledClient extends Queryable {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'notification', listener: () => void): unknown;
-  removeListener(event: 'error' | 'notification', listener: (...args: never[]) => void): unknown;
+  removeListener(event: 'error', listener: (error: Error) => void): unknown;
+  removeListener(event: 'notification', listener: () => void): unknown;
   /** @param error when the connection cannot be used any more */
   release(error?: Error): void;
 }

@@ -77,12 +77,12 @@ export async function figuresOf(client: Queryable, table: string): Promise<Outbo
 }
 
 const figuresStatement = (table: string) => `select
-  (select count(*) from (select from ${table} limit ${COUNTED_ROWS}) some)::text as backlog,
+  (select count(*) from (select from ${table} limit ${COUNTED_ROWS}) counted)::text as backlog,
   (select ${age('created_at')} from ${table} order by sequence limit 1) as oldest_ms,
   (select ${age('min(began)')} from (
     select xact_start as began from pg_stat_activity where backend_xid is not null and pid <> pg_backend_pid()
     union all select prepared from pg_prepared_xacts
-  ) open) as oldest_transaction_ms`;
+   ) writing) as oldest_transaction_ms`;
 
 function age(column: string): string {
   return `(extract(epoch from clock_timestamp() - ${column}) * 1000)::text`;

@@ -27,7 +27,7 @@ export interface Outbox {
   enqueue<Input>(
     transaction: Queryable,
     topic: Topic<unknown, Input>,
-    message: Input,
+    message: NoInfer<Input>,
     options?: EnqueueOptions,
   ): Promise<string>;
 }

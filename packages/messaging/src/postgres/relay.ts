@@ -137,6 +137,7 @@ class PostgresRelay implements Relay {
     if (this.#closing) return { status: 'down', reasons: ['it is closed'] };
     if (!this.#running) return { status: 'starting', reasons: ['it is not started'] };
     const reasons = this.#held.reasons();
+    if (this.#stopping.signal.aborted) return { status: 'down', reasons: [String(this.#trouble)] };
     if (!this.#session) reasons.push(`no connection to the database: ${String(this.#trouble)}`);
     return { status: reasons.length > 0 ? 'degraded' : 'up', reasons };
   }
@@ -176,21 +177,26 @@ class PostgresRelay implements Relay {
     let waitMs = RECONNECT_MS.first;
     while (!this.#stopping.signal.aborted) {
       try {
-        const session = await RelaySession.open(this.#pool, this.#table, this.#clock);
+        this.#session = await RelaySession.open(this.#pool, this.#table, this.#clock);
         waitMs = RECONNECT_MS.first;
-        this.#session = session;
         first.resolve();
-        await this.#work(session);
+        await this.#work(this.#session);
       } catch (error) {
         this.#counts.connectionFailures += 1;
         this.#trouble = error;
-        if (error instanceof PooledConnectionError) first.reject(error);
+        if (error instanceof PooledConnectionError) this.#refuse(error, first);
       }
       this.#session = undefined;
       first.resolve();
       await this.#pause(waitMs);
       waitMs = Math.min(2 * waitMs, RECONNECT_MS.longest);
     }
+  }
+
+  /** No repetition helps: the program is to be changed. */
+  #refuse(error: PooledConnectionError, first: PromiseWithResolvers<void>): void {
+    this.#stopping.abort();
+    first.reject(error);
   }
 
   /** Waits for the lead, and leads, until `close`. @throws when the connection is lost */

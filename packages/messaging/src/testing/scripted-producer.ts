@@ -27,7 +27,7 @@ export class ScriptedProducer implements DriverProducer {
   }
 
   /** Takes from one partition, or from all that were offered. */
-  take(maxBytes = Number.POSITIVE_INFINITY, partition?: number): readonly PendingRecord[] {
+  take(maxBytes: number = Number.POSITIVE_INFINITY, partition?: number): readonly PendingRecord[] {
     const queues = new Set(this.offers);
     const batch = [...queues]
       .filter((queue) => partition === undefined || queue.partition === partition)
