@@ -8,6 +8,18 @@ export interface Numbered {
   readonly isPoison: boolean;
 }
 
+/** What became of the messages of a test. */
+export interface Summary {
+  readonly sent: number;
+  readonly done: number;
+  readonly lost: number;
+  readonly delivered: number;
+  /** Handlers that began before those of earlier messages of the key had ended. */
+  readonly outOfOrder: number;
+  /** Handlers that began while another one of the key ran. */
+  readonly overlapping: number;
+}
+
 /** What was sent, handled and given up by all processes of a test, and whether that was as promised. */
 export class Journal {
   readonly #sent = new Set<string>();
@@ -48,14 +60,14 @@ export class Journal {
     return this.#done.size >= this.#sent.size;
   }
 
-  summary() {
+  summary(): Summary {
     const { delivered, outOfOrder, overlapping } = this;
     const [sent, done] = [this.#sent.size, this.#done.size];
     return { sent, done, lost: sent - done, delivered, outOfOrder, overlapping };
   }
 
   /** @param most how many deliveries there may be beyond one for each message; default: any number */
-  check(most = Number.POSITIVE_INFINITY): void {
+  check(most: number = Number.POSITIVE_INFINITY): void {
     const summary = this.summary();
     const { lost, outOfOrder, overlapping } = summary;
     const repeated = summary.delivered - summary.sent;
