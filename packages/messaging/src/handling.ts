@@ -16,7 +16,7 @@ import type { Troubles } from './troubles.ts';
 export type Call = (task: Task, attempt: Attempt) => Promise<void>;
 
 /** Writes a record; resolves when it is acknowledged. */
-export type Write = (topic: string, record: RawRecord) => Promise<unknown>;
+type Write = (topic: string, record: RawRecord) => Promise<unknown>;
 
 export interface HandlingParts {
   readonly topic: string;

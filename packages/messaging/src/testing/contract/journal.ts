@@ -8,13 +8,15 @@ export interface Numbered {
   readonly isPoison: boolean;
 }
 
-/** The journal in figures. */
-interface Summary {
+/** What became of the messages of a test. */
+export interface Summary {
   readonly sent: number;
   readonly done: number;
   readonly lost: number;
   readonly delivered: number;
+  /** Handlers that began before those of earlier messages of the key had ended. */
   readonly outOfOrder: number;
+  /** Handlers that began while another one of the key ran. */
   readonly overlapping: number;
 }
 
