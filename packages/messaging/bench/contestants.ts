@@ -39,9 +39,9 @@ async function openOurs(brokers: readonly string[]): Promise<PeerMessaging> {
   return {
     send: (topic, key, value) => messaging.send(topicOf(topic), { key, value }),
     async consume(topic, group, handle) {
-      messaging.subscribe(topicOf(topic), handle, { group, concurrency: 64 });
+      const subscription = messaging.subscribe(topicOf(topic), handle, { group, concurrency: 64 });
       await messaging.start();
-      while (messaging.health().status !== 'up') {
+      while (subscription.stats().partitions === 0) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     },

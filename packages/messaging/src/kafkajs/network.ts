@@ -149,6 +149,8 @@ export class Network {
 
   async #refresh(): Promise<void> {
     const answer = await this.#askForMetadata();
+    // Who is not named any more is not asked any more.
+    this.#addresses.clear();
     for (const { nodeId, host, port } of answer.brokers)
       this.#addresses.set(nodeId, { host, port });
     for (const topic of answer.topicMetadata) this.#learn(topic);

@@ -112,7 +112,8 @@ export class KafkajsProducer implements DriverProducer {
     for (let waitMs = times.retryMs; this.#clock.now() < endMs; waitMs = grow(waitMs)) {
       signal?.throwIfAborted();
       if (this.#closing.signal.aborted) throw closed();
-      await this.#network.refresh().catch((error) => {
+      await this.#network.refresh().catch((error: DriverError) => {
+        if (!error.isRetriable) throw error;
         cause = error;
       });
       const count = this.#network.topic(topic)?.leaders.length ?? 0;
