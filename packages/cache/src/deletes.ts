@@ -17,6 +17,7 @@ export class Deletes {
   readonly #guard: Guard;
   readonly #forget: (keys: readonly string[]) => Promise<unknown>;
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
   /** @param forget deletes keys in L2 and tells the other processes */
   constructor(guard: Guard, forget: (keys: readonly string[]) => Promise<unknown>) {
@@ -49,7 +50,9 @@ export class Deletes {
     }
   }
 
+  /** Nothing is tried again by itself. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
@@ -69,6 +72,7 @@ export class Deletes {
   }
 
   #retryLater(): void {
+    if (this.#isStopped) return;
     this.#timer ??= setTimeout(async () => {
       await this.replay();
       this.#timer = undefined;

@@ -222,6 +222,10 @@ class LayeredCache<V> implements Cache<V> {
     return {
       changed: (keys) => this.#drop(keys),
       expired: (keys) => this.#makeStale(keys),
+      touched: (keys) => {
+        for (const key of keys) this.#fetcher.touch(key);
+      },
+      holds: (key) => this.#l1.any(key) !== undefined || this.#fetcher.isUnderWay(key),
       // Two processes may have renewed it at once, and be heard in another order than L2 saw them.
       renewed: (tag) => this.#tags.end(tag),
       distrust: () => {

@@ -20,6 +20,7 @@ const printed: Readonly<Record<string, string | RegExp>> = {
   'examples/conditional.ts': '200\n304\n19 "2026-11"\n',
   'examples/codecs.ts': "{ name: 'Ada' }\n",
   'examples/own-tier.ts': /fail 0\n/,
+  'examples/tracking.ts': '21\n',
 };
 
 test('every ts block of the README is a file of examples, word for word', () => {
