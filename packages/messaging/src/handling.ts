@@ -191,12 +191,9 @@ export class Handling {
       return;
     }
     if (failures > 0) held.unblock();
-    if (held.state === 'gone') {
-      this.abandon(task);
-      return;
-    }
     this.counters[letter.counter] += 1;
-    this.#finish(task);
+    if (held.state === 'gone') this.abandon(task);
+    else this.#finish(task);
   }
 
   #moveLater(task: Task, letter: Letter, failures: number): void {

@@ -70,7 +70,6 @@ export class Lanes {
   /** By partition, then by key. */
   readonly #lanes = new Map<string, Keys>();
   #running = 0;
-  #isPumping = false;
 
   constructor(options: LanesOptions) {
     this.#options = options;
@@ -145,16 +144,12 @@ export class Lanes {
     this.#pump();
   }
 
-  /** A handler that ends within its call must not make the stack deeper with each task. */
   #pump(): void {
-    if (this.#isPumping) return;
-    this.#isPumping = true;
     while (this.#running < this.#options.concurrency) {
       const lane = this.#ready.shift();
-      if (!lane) break;
+      if (!lane) return;
       this.#next(lane);
     }
-    this.#isPumping = false;
   }
 
   #next(lane: Lane): void {

@@ -115,6 +115,30 @@ test('a failed batch is tried again as it was, and messages that came meanwhile 
   expect(seen).toEqual(['12', '12', '3']);
 });
 
+test('messages that come while a failed batch waits for a free place do not join it', async () => {
+  let calls = 0;
+  const seen: string[] = [];
+  const open: (() => void)[] = [];
+  const { start, deliver, clock, driver } = scriptedBatches(
+    (batch) => {
+      seen.push(texts(batch));
+      calls += 1;
+      if (calls === 1) throw new Error('once');
+      return new Promise<void>((resolve) => open.push(resolve));
+    },
+    { maxSize: 3, maxWaitMs: 0, concurrency: 1, retry: { attempts: 2, backoffMs: 100 } },
+  );
+  await start();
+  driver.current.assign(p0, p1);
+  await deliver('1');
+  driver.current.deliver(p1, [textRecord(0, 'a', '"x"')]);
+  await clock.pass(100);
+  await deliver('2');
+  open[0]?.();
+  await clock.pass(0);
+  expect(seen).toEqual(['1', 'x', '1']);
+});
+
 test('only the messages at fault become dead letters', async () => {
   const { seen, handle } = recording((batch) =>
     batch.includes('4') ? new PoisonError('not 4') : undefined,

@@ -51,6 +51,46 @@ test('what was overtaken is still handled, so that nothing is handled twice', as
   expect(made.driver.current.committed(p0)).toBe(3);
 });
 
+test('also what was overtaken before an earlier message began', async () => {
+  const handler = new HeldHandler();
+  const made = scripted(handler.handle);
+  await made.start();
+  await made.deliver('a:1', 'a:2', 'a:3', 'b:4');
+  handler.end('4');
+  handler.end('1');
+  await made.clock.pass(0);
+  revoking(made);
+  handler.end('2');
+  await made.clock.pass(0);
+  handler.end('3');
+  await made.clock.pass(0);
+  expect(handler.begun).toEqual(['1', '4', '2', '3']);
+  expect(made.driver.current.committed(p0)).toBe(4);
+});
+
+test('what was overtaken is waited for while other partitions have the handlers', async () => {
+  const handler = new HeldHandler();
+  const made = scripted(handler.handle, { concurrency: 2 });
+  await made.start();
+  made.driver.current.assign(p0, p1);
+  await made.deliver('a:1', 'a:2', 'b:3');
+  made.driver.current.deliver(p1, [textRecord(0, 'x', '"x"'), textRecord(1, 'y', '"y"')]);
+  made.driver.current.held = [p0];
+  const revoked = revoking(made);
+  handler.end('3');
+  await made.clock.pass(0);
+  handler.end('1');
+  await made.clock.pass(0);
+  expect(handler.begun).toEqual(['1', '3', 'x', 'y']);
+  expect(revoked.isAnswered).toBe(false);
+  handler.end('x');
+  await made.clock.pass(0);
+  handler.end('2');
+  await made.clock.pass(0);
+  expect(revoked.isAnswered).toBe(true);
+  expect(made.driver.current.committed(p0)).toBe(3);
+});
+
 test('what was overtaken is begun for a quarter of the time at most', async () => {
   const handler = new HeldHandler();
   const made = scripted(handler.handle, { rebalanceTimeoutMs: 10_000 });
@@ -184,6 +224,121 @@ test('a key that is still being handled from an earlier assignment is not handle
   handler.fail('1', first?.reason);
   await clock.pass(0);
   expect(handler.begun).toEqual(['1', 'other', '1']);
+});
+
+test('what ends after its partition was lost is neither counted nor dead-lettered', async () => {
+  const handler = new HeldHandler();
+  const { start, deliver, clock, driver, producer, subscription } = scripted(handler.handle);
+  await start();
+  await deliver('a:1', 'b:2');
+  driver.current.lose();
+  handler.end('1');
+  handler.fail('2', new PoisonError('never'));
+  await clock.pass(1_000);
+  expect(producer.written).toEqual([]);
+  expect(subscription.stats()).toMatchObject({ handled: 0, failed: 0, running: 0 });
+});
+
+test('what was done and not committed when the partition was lost is not committed later', async () => {
+  const handler = new HeldHandler();
+  const { start, deliver, clock, driver } = scripted(handler.handle);
+  await start();
+  await deliver('a:1');
+  handler.end('1');
+  await clock.pass(500);
+  driver.current.lose();
+  driver.current.assign(p0);
+  await clock.pass(10_000);
+  expect(driver.current.commits).toEqual([]);
+});
+
+test('a handler that fails while its partition is given up leaves nothing behind', async () => {
+  const handler = new HeldHandler();
+  const { start, deliver, clock, driver, subscription } = scripted(handler.handle);
+  await start();
+  await deliver('a:1', 'a:2', 'b:3');
+  handler.end('3');
+  const stopped = subscription.stop(10_000);
+  handler.fail('1', new Error('no'));
+  await clock.pass(0);
+  await stopped;
+  expect(clock.timers).toBe(0);
+  expect(handler.begun).toEqual(['1', '3']);
+  expect(driver.current.commits).toEqual([]);
+});
+
+test('a dead letter that cannot be written while its partition is given up leaves nothing behind', async () => {
+  const handler = new HeldHandler();
+  const { start, deliver, clock, producer, subscription } = scripted(handler.handle);
+  producer.error = new Error('no leader');
+  await start();
+  await deliver('a:1');
+  const stopped = subscription.stop(10_000);
+  handler.fail('1', new PoisonError('never'));
+  await clock.pass(0);
+  await stopped;
+  expect(clock.timers).toBe(0);
+  expect(subscription.health().reasons).toEqual([]);
+});
+
+test('a dead letter that is written after its partition was lost commits nothing', async () => {
+  const writing = Promise.withResolvers<void>();
+  const { start, deliver, clock, driver, producer, subscription } = scripted(async () => {
+    throw new PoisonError('never');
+  });
+  producer.write = () => writing.promise;
+  await start();
+  await deliver('a:1');
+  const stopped = subscription.stop(1_000);
+  await clock.pass(1_000);
+  await stopped;
+  writing.resolve();
+  await clock.pass(10_000);
+  expect(driver.current.commits).toEqual([]);
+  expect(clock.timers).toBe(0);
+  expect(subscription.stats()).toMatchObject({ deadLettered: 1 });
+});
+
+test('commits follow each other, also the one before partitions are given up', async () => {
+  const handler = new HeldHandler();
+  const { start, deliver, clock, driver } = scripted(handler.handle);
+  await start();
+  await deliver('a:1', 'b:2');
+  let underWay = 0;
+  let most = 0;
+  driver.current.onCommit = async () => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    await new Promise<void>((resolve) => void clock.after(100, resolve));
+    underWay -= 1;
+  };
+  handler.end('1');
+  await clock.pass(1_000);
+  expect(underWay).toBe(1);
+  handler.end('2');
+  const revoked = driver.current.revoke();
+  await clock.pass(300);
+  await revoked;
+  expect(most).toBe(1);
+  expect(driver.current.committed(p0)).toBe(2);
+});
+
+test('a commit that fails after the end is no trouble any more', async () => {
+  const handler = new HeldHandler();
+  const { start, deliver, clock, driver, subscription } = scripted(handler.handle);
+  await start();
+  await deliver('a:1');
+  const answer = Promise.withResolvers<void>();
+  driver.current.onCommit = () => answer.promise;
+  handler.end('1');
+  await clock.pass(1_000);
+  const stopped = subscription.stop(1_000);
+  await clock.pass(1_000);
+  await stopped;
+  answer.reject(new Error('closed'));
+  await clock.pass(0);
+  expect(subscription.health().reasons).toEqual([]);
+  expect(clock.timers).toBe(0);
 });
 
 test('what waited for its next call when the partition was lost is called no more', async () => {
