@@ -197,6 +197,25 @@ test('a partition whose offsets cannot be committed is paused in the end', async
   expect(driver.current.paused.size).toBe(0);
 });
 
+test('what is handled while a commit is under way counts as uncommitted after it', async () => {
+  const { handle } = recorded();
+  const { start, deliver, clock, driver } = scripted(handle, { maxUncommitted: 4 });
+  await start();
+  const commits = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let tries = 0;
+  driver.current.onCommit = async () => {
+    tries += 1;
+    await commits[tries - 1]?.promise;
+  };
+  await deliver('1');
+  await deliver('2', '3');
+  expect(tries).toBe(1);
+  commits[0]?.resolve();
+  await clock.pass(0);
+  await deliver('4', '5');
+  expect(driver.current.paused.size).toBe(1);
+});
+
 test('tells lag and the age of the oldest message that is not handled', async () => {
   const handler = new HeldHandler();
   const { start, deliver, clock, driver, subscription } = scripted(handler.handle);
@@ -274,7 +293,7 @@ test('stop ends in its time when the driver does not', async () => {
   await stopped;
   expect(handler.signals[0]?.aborted).toBe(true);
   driver.current.assign(p0);
-  await deliver('a:2');
+  await deliver('b:2');
   expect(handler.begun).toEqual(['1']);
 });
 
@@ -288,5 +307,5 @@ test('stop before start, twice or while it starts again is no error', async () =
   await crashed.clock.pass(0);
   await crashed.subscription.stop(1_000);
   expect(crashed.clock.timers).toBe(0);
-  expect(crashed.subscription.health().status).toBe('down');
+  expect(crashed.subscription.health()).toMatchObject({ status: 'down', reasons: [] });
 });
