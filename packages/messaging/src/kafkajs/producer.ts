@@ -7,6 +7,7 @@ import { Flight } from './flight.ts';
 import { type Batch, type Identity, Lane } from './lane.ts';
 import type { Network } from './network.ts';
 import type { ProduceBatch } from './produce.ts';
+import { hasLostSequence, isRetriable, isUnsure } from './produce-codes.ts';
 import { codes } from './protocol.ts';
 import type { BatchBody } from './record-batch.ts';
 import { messageOf, type Wire } from './wire.ts';
@@ -27,23 +28,6 @@ const times = {
 };
 
 const maxRequestBytes = 4_000_000;
-
-/** Asked again with the same sequence. */
-const retriable: ReadonlySet<number> = new Set([
-  ...[-1, 2, 8, 9, 13, 89, codes.unknownTopic, codes.leaderNotAvailable, codes.notLeader],
-  ...[codes.timedOut, codes.notEnoughReplicas, codes.notEnoughReplicasAfterAppend],
-  ...[codes.storageError, codes.fencedLeaderEpoch, codes.unknownLeaderEpoch],
-]);
-
-/** A leader says these also when it lost the partition after it had appended the batch. */
-const unsure: ReadonlySet<number> = new Set([
-  ...[-1, 13, codes.unknownTopic, codes.notLeader, codes.timedOut],
-  ...[codes.notEnoughReplicasAfterAppend, codes.storageError],
-]);
-
-const lostSequence: ReadonlySet<number> = new Set([
-  ...[codes.outOfOrderSequence, codes.invalidProducerEpoch, codes.unknownProducer],
-]);
 
 /**
  * One request on its way to each broker, and in it one batch of each partition that the broker leads. What
@@ -301,7 +285,7 @@ export class KafkajsProducer implements DriverProducer {
       lane.written(baseOffset < 0 ? undefined : baseOffset);
       return false;
     }
-    if (code === undefined ? hasLeft : unsure.has(code)) batch.isMaybeWritten = true;
+    if (code === undefined ? hasLeft : isUnsure(code)) batch.isMaybeWritten = true;
     const error = code === undefined ? driverError(cause) : driverError(this.#errorOf(code));
     if (this.#closing.signal.aborted) lane.giveUp(closed());
     else if (this.#mayTryAgain(lane, batch, code, error)) this.#backOff(lane, batch);
@@ -312,7 +296,7 @@ export class KafkajsProducer implements DriverProducer {
   #mayTryAgain(lane: Lane, batch: Batch, code: number | undefined, error: DriverError): boolean {
     if (code === undefined) return error.isRetriable;
     if (code === codes.tooLarge || code === codes.listTooLarge) return lane.split();
-    if (!lostSequence.has(code)) return retriable.has(code);
+    if (!hasLostSequence(code)) return isRetriable(code);
     if (batch.isMaybeWritten) return false;
     lane.endEpoch();
     return true;
