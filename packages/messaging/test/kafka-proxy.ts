@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Keys of Kafka's requests that tests strike at. */
-const apis = { Produce: 0, Fetch: 1, Metadata: 3 } as const;
+const apis = { Produce: 0, Fetch: 1, Metadata: 3, Heartbeat: 12 } as const;
 export type Api = keyof typeof apis;
 
 /** What becomes of an answer: it goes on, changed or not, or it is lost and its connection with it. */

@@ -302,6 +302,19 @@ test('a topic that was said to be gone, and is not, loses nothing that is sent a
   expect(await stored(topic)).toEqual(['first!', 'second', 'third!']);
 });
 
+test('who gives up its partitions too slowly is told when the group has gone on', async () => {
+  const { log, consumer } = ourConsumer(await newTopic(), 1_000);
+  await expect.poll(() => log.held).toBeDefined();
+  const gate = Promise.withResolvers<void>();
+  log.revoking = () => gate.promise;
+  proxy.loseAll('Heartbeat');
+  const beganMs = performance.now();
+  await consumer.stop();
+  expect(log.events).toEqual(['assigned', 'lost']);
+  expect(performance.now() - beganMs).toBeLessThan(8_000);
+  gate.resolve();
+});
+
 test('a consumer stops soon while no broker answers', async () => {
   const silent = await startProxy({ target: server().url });
   silent.blackHole();

@@ -20,7 +20,7 @@ const stale: readonly number[] = [
 
 /** @throws DriverError; its `isStale` says that somebody else has the partitions */
 export async function commitOffsets(
-  coordinator: Coordinator,
+  coordinator: Pick<Coordinator, 'call'>,
   { group, generationId, memberId }: Committer,
   offsets: readonly Position[],
   errorOf: (code: number) => Error,
@@ -46,7 +46,7 @@ export async function commitOffsets(
 
 /** What the group has committed for these partitions; nothing for the others. */
 export async function committedOffsets(
-  coordinator: Coordinator,
+  coordinator: Pick<Coordinator, 'call'>,
   group: string,
   partitions: readonly TopicPartition[],
   errorOf: (code: number) => Error,
