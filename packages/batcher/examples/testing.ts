@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createBatcher } from '@shopgpt/batcher';
-import { ManualClock, scriptedBackend } from '@shopgpt/batcher/testing';
+import { manualClock, scriptedBackend } from '@shopgpt/batcher/testing';
 
-const clock = new ManualClock();
+const clock = manualClock();
 const backend = scriptedBackend<number, string>();
 const batcher = createBatcher({ process: backend.process, timeoutMs: 1_000, clock });
 

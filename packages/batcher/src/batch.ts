@@ -13,20 +13,9 @@ export interface Answer<Result> {
 }
 
 /** One call of `add`. */
-export class Caller<Result> implements Answer<Result> {
-  resolve: Answer<Result>['resolve'];
-  reject: Answer<Result>['reject'];
+export interface Caller<Result> extends Answer<Result> {
+  readonly calls: 1;
   span: SpanContext | undefined;
-
-  constructor(resolve: Answer<Result>['resolve'], reject: Answer<Result>['reject']) {
-    this.resolve = resolve;
-    this.reject = reject;
-    this.span = undefined;
-  }
-
-  get calls(): number {
-    return 1;
-  }
 }
 
 /** Stands where an answer was that nobody waits for any more. */
@@ -57,8 +46,8 @@ export class Batch<Item, Result> implements Part<Item, Result>, Standing<Batch<I
   isRipe = false;
   /** It is not waiting any more: it was sent, or all its items were taken back. */
   hasLeft = false;
-  /** Its callers may have spans. */
-  isTraced = false;
+  /** Whether its callers may have spans; not known before the first one is there. */
+  isTraced: boolean | undefined = undefined;
   /** Calls off the wait for company. */
   stopWaiting: (() => void) | undefined = undefined;
   /** What to abort when it has left and nobody waits for it any more. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Batcher, createBatcher } from './index.ts';
-import { ManualClock, scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -30,7 +30,7 @@ describe('a batch leaves', () => {
   });
 
   test('when it is full, before its wait is over; the item beyond begins the next one', async () => {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const backend = scriptedBackend<number>();
     const batcher = createBatcher({ process: backend.process, maxSize: 2, maxWaitMs: 10, clock });
     for (const item of [1, 2, 3]) void batcher.add(item);
@@ -56,7 +56,7 @@ describe('a batch leaves', () => {
   });
 
   test('when its bytes are full, or the next item would be too much', async () => {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const backend = scriptedBackend<string>();
     const sizeOf = (text: string) => text.length;
     const bytes = { maxBytes: 5, sizeOf };
@@ -69,8 +69,18 @@ describe('a batch leaves', () => {
     expect(backend.sent[2]).toEqual(['ijk', '']);
   });
 
+  test('when its bytes are just full, though no further item comes', async () => {
+    const backend = scriptedBackend<string>();
+    const bytes = { maxBytes: 5, sizeOf: (text: string) => text.length };
+    const clock = manualClock();
+    const batcher = createBatcher({ process: backend.process, ...bytes, maxWaitMs: 10, clock });
+    for (const item of ['abc', 'de']) void batcher.add(item);
+    await nextTurn();
+    expect(backend.sent).toEqual([['abc', 'de']]);
+  });
+
   test('when its first item has waited maxWaitMs, however slowly others trickle in', async () => {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const backend = scriptedBackend<number>();
     const batcher = createBatcher({ process: backend.process, maxWaitMs: 50, clock });
     for (const item of [0, 20, 40, 60]) {
@@ -102,7 +112,7 @@ describe('a batch leaves', () => {
   });
 
   test('with no slot free after maxWaitMs, as soon as there is one', async () => {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const backend = scriptedBackend<number>();
     const batcher = createBatcher({
       process: backend.process,
@@ -161,7 +171,7 @@ test('what is added while process begins goes into the next batch', async () => 
 });
 
 test('an idle batcher has no timer', async () => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const controller = new AbortController();
   const batcher = createBatcher<number, number>({ process: (x) => x, maxWaitMs: 10, clock });
   expect(clock.timers).toBe(0);
@@ -177,7 +187,7 @@ test('an idle batcher has no timer', async () => {
 });
 
 test('a late timer loses nothing: after a blocked event loop the batch leaves whole', async () => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const backend = scriptedBackend<number>((items) => items);
   const batcher = createBatcher({ process: backend.process, maxWaitMs: 10, clock });
   const answers = [batcher.add(1), batcher.add(2)];
@@ -218,7 +228,7 @@ test('an item larger than maxBytes is refused', async () => {
 });
 
 test('stats tell how deep the queue is, how large batches were and how long they waited', async () => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const backend = scriptedBackend<number>();
   const batcher = createBatcher({
     process: backend.process,

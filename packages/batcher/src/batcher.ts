@@ -1,6 +1,6 @@
 import { announce, type Component } from './announce.ts';
-import { type Batch, Caller } from './batch.ts';
-import { endOfTick } from './clock.ts';
+import type { Batch, Caller } from './batch.ts';
+import { outsideOfRequests } from './clock.ts';
 import { Crowd } from './crowd.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { BatcherClosedError, ItemTooLargeError, show } from './errors.ts';
@@ -84,7 +84,19 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
   add(item: Item, options?: AddOptions): Promise<Result> {
     // What is thrown in here becomes a rejection.
     return new Promise((resolve, reject) => {
-      this.#accept(item, new Caller(resolve, reject), options?.signal);
+      if (this.#closing) throw new BatcherClosedError(this.name, false);
+      const signal = options?.signal;
+      signal?.throwIfAborted();
+      const caller: Caller<Result> = { calls: 1, resolve, reject, span: undefined };
+      const { sizeOf, dedupeKey, groupBy } = this.#settings;
+      const bytes = sizeOf ? this.#checkSize(sizeOf(item)) : 0;
+      const lane = groupBy ? this.#dispatcher.lane(groupBy(item)) : this.#dispatcher.onlyLane;
+      const shared = dedupeKey && this.#share(lane, item, dedupeKey(item), caller, bytes);
+      const batch = shared?.batch ?? this.#dispatcher.board(lane, item, caller, bytes);
+      batch.isTraced ??= isTracing();
+      if (batch.isTraced) caller.span = activeSpan();
+      if (signal) this.#watch(signal, caller, batch, shared?.crowd);
+      this.#counters.added += 1;
     });
   }
 
@@ -104,50 +116,31 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
   }
 
   stats(): BatcherStats {
-    const { waiting, inFlight, refused } = this.#dispatcher;
+    const { waiting, slotsTaken, refused } = this.#dispatcher;
     const queued = Math.min(waiting, this.#settings.queue.max);
     return {
       ...this.#counters,
       queued,
       waitingForRoom: waiting - queued,
-      inFlight: inFlight.size,
+      inFlight: slotsTaken,
       refused,
     };
   }
 
   #createDispatcher(settings: Settings<Item, Result>): Dispatcher<Item, Result> {
     const { maxWaitMs, clock, queue } = settings;
-    const sender = new Sender(settings, this.#counters);
+    const sender = new Sender(settings, this.#counters, (batch) => this.#dispatcher.arrived(batch));
     return new Dispatcher({
       ...settings,
       maxWaiting: queue.whenFull === 'reject' ? queue.max : Number.POSITIVE_INFINITY,
       isGrouped: settings.groupBy !== undefined,
       leaveWhenFull: true,
-      wait: (batch, ripen) => {
-        batch.isTraced = isTracing();
-        if (maxWaitMs > 0) return clock.after(maxWaitMs, ripen);
-        endOfTick(ripen);
-        return undefined;
-      },
-      send: (batch, arrived) => {
-        if (settings.dedupeKey) closeCrowds(batch);
-        sender.send(batch, arrived);
-      },
+      wait:
+        maxWaitMs > 0
+          ? (ripen) => clock.after(maxWaitMs, () => outsideOfRequests(ripen))
+          : undefined,
+      send: (batch) => sender.send(batch),
     });
-  }
-
-  #accept(item: Item, caller: Caller<Result>, signal: AbortSignal | undefined): void {
-    if (this.#closing) throw new BatcherClosedError(this.name, false);
-    signal?.throwIfAborted();
-    const { sizeOf, dedupeKey, groupBy } = this.#settings;
-    const bytes = sizeOf ? this.#checkSize(sizeOf(item)) : 0;
-    const key = dedupeKey?.(item);
-    const lane = groupBy ? this.#dispatcher.lane(groupBy(item)) : this.#dispatcher.onlyLane;
-    const shared = dedupeKey ? this.#share(lane, item, key, caller, bytes) : undefined;
-    const batch = shared?.batch ?? this.#dispatcher.board(lane, item, caller, bytes);
-    if (batch.isTraced) caller.span = activeSpan();
-    if (signal) this.#watch(signal, caller, batch, shared?.crowd);
-    this.#counters.added += 1;
   }
 
   #checkSize(bytes: number): number {
@@ -227,9 +220,4 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
     });
     this.#leaveRegistry();
   }
-}
-
-/** What has left can be joined no more. */
-function closeCrowds<Item, Result>({ answers }: Batch<Item, Result>): void {
-  for (const answer of answers) if (answer instanceof Crowd) answer.close();
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createBatcher } from './index.ts';
-import { ManualClock, scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 const poisoned = (bad: readonly number[]) => (items: readonly number[]) => {
   const found = items.filter((item) => bad.includes(item));
@@ -98,7 +98,7 @@ test('a wrong form of results is not sent again: it would be as wrong in parts',
 });
 
 test('a backend that hangs is not asked again', async () => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const backend = scriptedBackend<number>();
   const batcher = createBatcher({
     process: backend.process,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createBatcher } from './index.ts';
-import { ManualClock, scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 function setUp(options: object = {}) {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const backend = scriptedBackend<number>();
   const base = { name: 'stock', process: backend.process, maxSize: 2, concurrency: 1, clock };
   const batcher = createBatcher<number, number>({ ...base, ...options });

@@ -1,32 +1,29 @@
 import { type Answer, Batch } from './batch.ts';
-import { type Clock, endOfTick } from './clock.ts';
+import { Departures, type DeparturesSettings } from './departures.ts';
 import { QueueFullError } from './errors.ts';
 import { Lane } from './lane.ts';
-import { Line } from './line.ts';
-import { Pace } from './pace.ts';
+import type { Line } from './line.ts';
 
-export interface DispatcherSettings<Item, Result> {
+export interface DispatcherSettings<Item, Result> extends DeparturesSettings {
   readonly name: string;
   readonly maxSize: number;
   readonly maxBytes: number;
-  /** Batches in flight at most: the slots. */
-  readonly concurrency: number;
   /** Calls that may wait; `Infinity` refuses nobody. */
   readonly maxWaiting: number;
-  readonly clock: Required<Clock>;
-  /** Calls `ripen` when a new batch has waited long enough for company; returns how to call that off. */
-  readonly wait: (batch: Batch<Item, Result>, ripen: () => void) => (() => void) | undefined;
-  /** Batches hold items of one group only. */
-  readonly isGrouped: boolean;
+  /**
+   * Calls `ripen` when a new batch has waited long enough for company; returns how to call that off.
+   * Without it, no batch waits for any beyond its tick.
+   */
+  readonly wait: ((ripen: () => void) => (() => void) | undefined) | undefined;
   /** A full batch need not wait any longer. */
   readonly leaveWhenFull: boolean;
-  /** Sends the batch and calls `arrived`, later, when it is settled. */
-  readonly send: (batch: Batch<Item, Result>, arrived: () => void) => void;
+  /** Sends the batch. When it is settled, later, `arrived` has to be told. */
+  readonly send: (batch: Batch<Item, Result>) => void;
 }
 
 /**
- * Decides which item goes into which batch, and when a batch leaves: when it is ripe (full, or its
- * first item has waited long enough) and a slot is free. It knows nothing of what is sent or answered.
+ * Decides which item goes into which batch, and when a batch is ripe: when it is full, or its first
+ * item has waited long enough. It knows nothing of what is sent or answered.
  */
 export class Dispatcher<Item, Result> {
   /** Calls in batches that have not left. */
@@ -35,21 +32,20 @@ export class Dispatcher<Item, Result> {
   refused = 0;
   /** The lane of all items, unless they are grouped. */
   readonly onlyLane: Lane<Item, Result> = new Lane(undefined);
-  readonly inFlight: Set<Batch<Item, Result>> = new Set();
   readonly #settings: DispatcherSettings<Item, Result>;
   readonly #maxSize: number;
   readonly #maxBytes: number;
   readonly #maxWaiting: number;
   readonly #lanes = new Map<unknown, Lane<Item, Result>>();
-  /** Lanes that have a ripe batch and may send it, in the order of their turn. */
-  readonly #turns = new Line<Lane<Item, Result>>();
-  readonly #pace: Pace;
-  #isHeldBack = false;
-  #pumpIsDue = false;
+  readonly #departures: Departures<Item, Result>;
 
   constructor(settings: DispatcherSettings<Item, Result>) {
     this.#settings = settings;
-    this.#pace = new Pace(settings.concurrency);
+    this.#departures = new Departures(settings, (batch) => {
+      this.waiting -= batch.calls;
+      batch.lane.waiting -= batch.calls;
+      settings.send(batch);
+    });
     if (!settings.isGrouped) this.#lanes.set(undefined, this.onlyLane);
     this.#maxSize = settings.maxSize;
     this.#maxBytes = settings.maxBytes;
@@ -58,6 +54,14 @@ export class Dispatcher<Item, Result> {
 
   get isFull(): boolean {
     return this.waiting >= this.#maxWaiting;
+  }
+
+  get inFlight(): Line<Batch<Item, Result>> {
+    return this.#departures.inFlight;
+  }
+
+  get slotsTaken(): number {
+    return this.#departures.slotsTaken;
   }
 
   /** The lane of a group. */
@@ -79,7 +83,7 @@ export class Dispatcher<Item, Result> {
   ): Batch<Item, Result> {
     if (this.waiting >= this.#maxWaiting) this.#makeRoom(lane);
     let batch = lane.open;
-    if (!batch || batch.bytes + bytes > this.#maxBytes) batch = this.#begin(lane);
+    if (!batch || (bytes > 0 && batch.bytes + bytes > this.#maxBytes)) batch = this.#begin(lane);
     if (bytes > 0) this.#weigh(batch, bytes);
     batch.items.push(item);
     batch.answers.push(answer);
@@ -87,7 +91,8 @@ export class Dispatcher<Item, Result> {
     batch.calls += 1;
     lane.waiting += 1;
     this.waiting += 1;
-    if (batch.items.length >= this.#maxSize || batch.bytes >= this.#maxBytes) this.#cut(batch);
+    const isHeavy = bytes > 0 && batch.bytes >= this.#maxBytes;
+    if (isHeavy || batch.items.length >= this.#maxSize) this.#cut(batch);
     return batch;
   }
 
@@ -119,9 +124,15 @@ export class Dispatcher<Item, Result> {
   /** Lets all that waits leave as soon as slots allow; returns it. */
   ripenAll(): Batch<Item, Result>[] {
     const batches = this.#queued();
-    for (const batch of batches) this.#ripen(batch);
-    this.#pumpSoon();
+    for (const batch of batches) this.#departures.ripen(batch, 'soon');
     return batches;
+  }
+
+  /** A batch that was sent is settled: its slot is free. */
+  arrived(batch: Batch<Item, Result>): void {
+    batch.finish();
+    this.#departures.arrived(batch);
+    this.#dropIfIdle(batch.lane);
   }
 
   /** Gives up all that waits or is in flight. `reject` answers the callers of a batch. */
@@ -146,10 +157,8 @@ export class Dispatcher<Item, Result> {
     if (lane.open) this.#cut(lane.open);
     const batch = new Batch(lane, clock.now());
     lane.open = batch;
-    batch.stopWaiting = wait(batch, () => {
-      this.#ripen(batch);
-      this.#pump();
-    });
+    if (wait) batch.stopWaiting = wait(() => this.#departures.ripen(batch, 'now'));
+    else this.#departures.ripen(batch, 'soon');
     return batch;
   }
 
@@ -175,101 +184,7 @@ export class Dispatcher<Item, Result> {
   /** The batch takes no more items. */
   #cut(batch: Batch<Item, Result>): void {
     batch.lane.open = undefined;
-    if (!this.#settings.leaveWhenFull) return;
-    this.#ripen(batch);
-    this.#pumpSoon();
-  }
-
-  #ripen(batch: Batch<Item, Result>): void {
-    if (batch.isRipe || batch.hasLeft) return;
-    batch.isRipe = true;
-    batch.stopWaiting?.();
-    batch.lane.ripe.push(batch);
-    this.#call(batch.lane);
-  }
-
-  /**
-   * Not at once: `process` never runs inside of somebody's `add`, and what callers add in answer to
-   * their results leaves with the next batch.
-   */
-  #pumpSoon(): void {
-    if (this.#pumpIsDue) return;
-    this.#pumpIsDue = true;
-    endOfTick(() => {
-      this.#pumpIsDue = false;
-      this.#pump();
-    });
-  }
-
-  /** Gives the lane a turn if it has something to send. */
-  #call(lane: Lane<Item, Result>): void {
-    if (lane.isCalled || !lane.ripe.first || this.#holdsEnough(lane)) return;
-    lane.isCalled = true;
-    this.#turns.push(lane);
-  }
-
-  #uncall(lane: Lane<Item, Result>): void {
-    lane.isCalled = false;
-    this.#turns.remove(lane);
-  }
-
-  /** One group of several leaves a slot to the others, so that they go on while its batches hang. */
-  #holdsEnough(lane: Lane<Item, Result>): boolean {
-    const { isGrouped, concurrency } = this.#settings;
-    return isGrouped && lane.inFlight >= Math.max(1, concurrency - 1);
-  }
-
-  #pump(): void {
-    for (let lane = this.#turns.first; lane; lane = this.#turns.first) {
-      const batch = lane.ripe.first;
-      if (this.inFlight.size >= this.#settings.concurrency) {
-        this.#pace.crowded();
-        return;
-      }
-      const nowMs = this.#settings.clock.now();
-      if (batch && lane.open === batch && this.#holdBack(nowMs)) return;
-      this.#uncall(lane);
-      if (batch) this.#leave(batch, nowMs);
-      this.#call(lane);
-    }
-  }
-
-  /** Whether a batch that can still grow should do so for the sake of even distances. */
-  #holdBack(nowMs: number): boolean {
-    const waitMs = this.#pace.waitMs(nowMs);
-    if (waitMs === 0) return false;
-    if (!this.#isHeldBack) {
-      this.#isHeldBack = true;
-      this.#settings.clock.after(waitMs, () => {
-        this.#isHeldBack = false;
-        this.#pump();
-      });
-    }
-    return true;
-  }
-
-  #leave(batch: Batch<Item, Result>, nowMs: number): void {
-    const { lane } = batch;
-    batch.hasLeft = true;
-    batch.leftAtMs = nowMs;
-    this.#pace.left(nowMs);
-    lane.ripe.remove(batch);
-    if (lane.open === batch) lane.open = undefined;
-    this.waiting -= batch.calls;
-    lane.waiting -= batch.calls;
-    lane.inFlight += 1;
-    this.inFlight.add(batch);
-    this.#settings.send(batch, () => this.#arrive(batch));
-  }
-
-  #arrive(batch: Batch<Item, Result>): void {
-    this.inFlight.delete(batch);
-    this.#pace.arrived(batch.leftAtMs, this.#settings.clock.now());
-    batch.lane.inFlight -= 1;
-    batch.finish();
-    this.#call(batch.lane);
-    this.#dropIfIdle(batch.lane);
-    if (this.#turns.first) this.#pumpSoon();
+    if (this.#settings.leaveWhenFull) this.#departures.ripen(batch, 'soon');
   }
 
   #takeOut(batch: Batch<Item, Result>, answer: Answer<Result>): void {
@@ -279,14 +194,9 @@ export class Dispatcher<Item, Result> {
 
   /** Forgets a batch that has not left. */
   #dismiss(batch: Batch<Item, Result>): void {
-    const { lane } = batch;
-    batch.hasLeft = true;
-    batch.stopWaiting?.();
-    if (batch.isRipe) lane.ripe.remove(batch);
-    if (lane.open === batch) lane.open = undefined;
-    if (lane.isCalled && !lane.ripe.first) this.#uncall(lane);
+    this.#departures.cancel(batch);
     batch.finish();
-    this.#dropIfIdle(lane);
+    this.#dropIfIdle(batch.lane);
   }
 
   /** Buffer stealing, as fair queueing has it: the group that holds most gives way to one that holds little. */

@@ -12,7 +12,7 @@ test('the package exports exactly these names', async () => {
     'settled',
   ]);
   expect(Object.keys(await import('./testing/index.ts')).sort()).toEqual([
-    'ManualClock',
+    'manualClock',
     'scriptedBackend',
   ]);
   expect(Object.keys(await import('./dataloader/index.ts')).sort()).toEqual(['DataLoader']);

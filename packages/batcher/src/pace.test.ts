@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createBatcher } from './index.ts';
 import { Pace } from './pace.ts';
-import { ManualClock, scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -26,6 +26,14 @@ describe('the pace', () => {
     expect(pace.waitMs(108)).toBe(0);
   });
 
+  test('need not be told of departures again once a service time has passed since', () => {
+    const pace = crowdedAt(100);
+    pace.left(107);
+    expect(pace.isCalm).toBe(false);
+    pace.left(108);
+    expect(pace.isCalm).toBe(true);
+  });
+
   test('asks for nothing where it was never crowded, or where there is one slot', () => {
     const calm = new Pace(4);
     calm.arrived(0, 8);
@@ -48,7 +56,7 @@ describe('the pace', () => {
 
 describe('slots that become free together after a crowd', () => {
   async function crowded(options: object = {}) {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const backend = scriptedBackend<number>();
     const base = { process: backend.process, maxSize: 3, concurrency: 2, clock };
     const batcher = createBatcher<number, number>({ ...base, ...options });

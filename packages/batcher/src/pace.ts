@@ -10,6 +10,8 @@ const GROWTH = 1.1;
  * use the slots as fully, and the mean wait is half of that distance.
  */
 export class Pace {
+  /** No batch has wanted for a slot of late: there is nothing to spread, and none needs to be told. */
+  isCalm = true;
   readonly #slots: number;
   /** The shortest of late: a stall of this process must not look like a slow backend. */
   #serviceMs = Number.MAX_VALUE;
@@ -26,6 +28,7 @@ export class Pace {
   left(nowMs: number): void {
     this.#lastLeftAtMs = nowMs;
     if (this.#isCrowded) this.#crowdedAtMs = nowMs;
+    else if (nowMs - this.#crowdedAtMs >= this.#serviceMs) this.isCalm = true;
     this.#isCrowded = false;
   }
 
@@ -39,6 +42,7 @@ export class Pace {
   /** A batch wants to leave, and no slot is free. */
   crowded(): void {
     this.#isCrowded = true;
+    this.isCalm = false;
   }
 
   /** How long a batch that is not full should still grow though a slot is free; 0 unless it was crowded lately. */

@@ -42,7 +42,7 @@ export function handOut<Item, Result>(
   keyOf: (item: Item) => unknown,
 ): void {
   if (Array.isArray(results)) {
-    checkLength(name, results, items.length);
+    if (results.length !== items.length) throw wrongLength(name, results, items.length);
     for (let i = 0; i < answers.length; i += 1) answers[i]?.resolve(results[i]);
   } else if (results instanceof SettledResults) {
     checkSettled(name, results.results, items.length);
@@ -59,9 +59,12 @@ export function handOut<Item, Result>(
   }
 }
 
-function checkLength(name: string, results: readonly unknown[], expected: number): void {
-  if (results.length === expected) return;
-  throw new ResultShapeError(
+function wrongLength(
+  name: string,
+  results: readonly unknown[],
+  expected: number,
+): ResultShapeError {
+  return new ResultShapeError(
     name,
     `process got ${expected} items and gave an array of ${results.length}; give one result per item, or a Map by item`,
   );
@@ -71,7 +74,7 @@ function checkSettled(name: string, results: unknown, expected: number): void {
   if (!Array.isArray(results)) {
     throw new ResultShapeError(name, `settled() takes an array, got ${show(results)}`);
   }
-  checkLength(name, results, expected);
+  if (results.length !== expected) throw wrongLength(name, results, expected);
   const wrong = results.find((one) => one?.status !== 'fulfilled' && one?.status !== 'rejected');
   if (wrong === undefined && !results.includes(undefined)) return;
   throw new ResultShapeError(

@@ -1,44 +1,49 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { Alarm } from './alarm.ts';
 import type { Batch, Part } from './batch.ts';
 import { bisect } from './bisect.ts';
-import { CallContext, callInTime } from './call.ts';
+import { CallContext } from './call-context.ts';
+import { Crowd } from './crowd.ts';
 import { BatchTimeoutError, ResultShapeError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { handOut } from './results.ts';
 import type { Counters } from './stats.ts';
-import { beginSpan, recordFailure } from './tracing.ts';
+import { beginSpan, recordFailure, within } from './tracing.ts';
 
-/** Runs a function in the async context in which this module was loaded: that of no request. */
-const outsideOfRequests = AsyncLocalStorage.snapshot();
+const settled = Promise.resolve();
 
 /** Calls `process` with the items of a batch, and gives every caller a result or an error. */
 export class Sender<Item, Result> {
   readonly #settings: Settings<Item, Result>;
   readonly #counters: Counters;
+  readonly #arrived: (batch: Batch<Item, Result>) => void;
   readonly #keyOf: (item: Item) => unknown;
 
-  constructor(settings: Settings<Item, Result>, counters: Counters) {
+  /** @param arrived told, in a later job, when the calls for a batch have ended */
+  constructor(
+    settings: Settings<Item, Result>,
+    counters: Counters,
+    arrived: (batch: Batch<Item, Result>) => void,
+  ) {
     this.#settings = settings;
     this.#counters = counters;
+    this.#arrived = arrived;
     this.#keyOf = settings.dedupeKey ?? ((item) => item);
   }
 
-  /** Calls `arrived`, in a later job, when the calls for the batch have ended. */
-  send(batch: Batch<Item, Result>, arrived: () => void): void {
+  send(batch: Batch<Item, Result>): void {
+    if (this.#settings.dedupeKey) closeCrowds(batch);
     this.#count(batch);
-    outsideOfRequests(() => {
-      const span = batch.isTraced ? beginSpan(this.#settings.name, batch) : undefined;
-      const context = new CallContext(span);
-      batch.context = context;
-      const end = () => {
-        span?.end();
-        arrived();
-      };
-      this.#call(batch, context, end, (error) => {
-        this.#counters.failedBatches += 1;
-        if (span) recordFailure(span, error);
-        this.#afterFailure(batch, error, context).then(end);
-      });
+    const span = batch.isTraced ? beginSpan(this.#settings.name, batch) : undefined;
+    const context = new CallContext(span);
+    batch.context = context;
+    const end = () => {
+      span?.end();
+      this.#arrived(batch);
+    };
+    this.#call(batch, context, batch.leftAtMs).then(end, (error) => {
+      this.#counters.failedBatches += 1;
+      if (span) recordFailure(span, error);
+      this.#afterFailure(batch, error, context).then(end);
     });
   }
 
@@ -51,31 +56,44 @@ export class Sender<Item, Result> {
     counters.waitMs += batch.leftAtMs - batch.openedAtMs;
   }
 
-  /** Sends a batch or a part of it, and hands out what comes back. */
-  #call(
-    part: Part<Item, Result>,
-    context: CallContext,
-    onDone: () => void,
-    onError: (error: unknown) => void,
-  ): void {
+  /** Sends a batch or a part of it, and hands out what comes back. After a timeout nobody waits for that. */
+  #call(part: Part<Item, Result>, context: CallContext, nowMs: number): Promise<void> {
     const { name, process, timeoutMs, clock } = this.#settings;
-    const onTimeout = () => {
-      this.#counters.timedOut += 1;
-      const error = new BatchTimeoutError(name, timeoutMs, part.items.length);
-      context.abort(error);
-      return error;
-    };
-    const onValue = (results: unknown) => {
-      try {
-        handOut(name, results, part, this.#keyOf);
-      } catch (error) {
-        onError(error);
-        return;
-      }
-      onDone();
-    };
-    const call = () => context.run(() => process(part.items, context));
-    callInTime<unknown>(call, { timeoutMs, clock, onTimeout }, { onValue, onError });
+    return new Promise((resolve, reject) => {
+      let alarm: Alarm | undefined;
+      let isOver = false;
+      const end = () => {
+        isOver = true;
+        alarm?.callOff();
+      };
+      const onTimeout = () => {
+        end();
+        this.#counters.timedOut += 1;
+        const error = new BatchTimeoutError(name, timeoutMs, part.items.length);
+        context.abort(error);
+        reject(error);
+      };
+      const onValue = (results: unknown) => {
+        end();
+        try {
+          handOut(name, results, part, this.#keyOf);
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const onError = (error: unknown) => {
+        end();
+        reject(error);
+      };
+      const { span } = context;
+      const call = () => process(part.items, context);
+      Promise.resolve<unknown>(span ? within(span, call) : call()).then(onValue, onError);
+      // A timer is dear, and many a call is over by the next promise job.
+      settled.then(() => {
+        if (!isOver) alarm = new Alarm(clock, nowMs + timeoutMs, onTimeout);
+      });
+    });
   }
 
   async #afterFailure(
@@ -95,10 +113,15 @@ export class Sender<Item, Result> {
       isOver: () => context.isAborted,
       send: (part) => {
         this.#counters.extraCalls += 1;
-        return new Promise((resolve, reject) => this.#call(part, context, resolve, reject));
+        return this.#call(part, context, this.#settings.clock.now());
       },
     });
   }
+}
+
+/** What has left can be joined no more. */
+function closeCrowds<Item, Result>({ answers }: Batch<Item, Result>): void {
+  for (const answer of answers) if (answer instanceof Crowd) answer.close();
 }
 
 /** A backend that hangs, or a function that answers in a wrong form, does so for any part as well. */

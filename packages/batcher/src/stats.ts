@@ -4,7 +4,7 @@ export interface BatcherStats {
   readonly queued: number;
   /** Calls beyond `queue.max` now, with `whenFull: 'wait'`. */
   readonly waitingForRoom: number;
-  /** Batches in flight now. */
+  /** Batches in flight now; one is over in the promise job after that which answers its callers. */
   readonly inFlight: number;
   /** Calls that were accepted. */
   readonly added: number;

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { createBatcher } from './index.ts';
-import { ManualClock, scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 function setUp() {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const backend = scriptedBackend<number>();
   const { process } = backend;
   const batcher = createBatcher({
@@ -70,12 +70,13 @@ test('an answer that is there after a blocked event loop counts, though its time
 });
 
 test('with timeoutMs Infinity there is no timer', async () => {
-  const clock = new ManualClock();
+  const clock = manualClock();
   const backend = scriptedBackend<number>();
   const options = { timeoutMs: Number.POSITIVE_INFINITY, clock };
   const batcher = createBatcher({ process: backend.process, ...options });
   const answer = batcher.add(1);
   const call = await backend.nextCall();
+  await nextTurn();
   expect(clock.timers).toBe(0);
   call.resolve([1]);
   expect(await answer).toBe(1);

@@ -12,7 +12,7 @@ import {
 } from '@opentelemetry/api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createBatcher } from './index.ts';
-import { scriptedBackend } from './testing/index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 interface Recorded {
   readonly name: string;
@@ -144,4 +144,43 @@ test('process sees the async context of no caller, neither in the first batch no
   const more = [add('b'), add('c')];
   expect(await Promise.all([first, ...more])).toEqual(['a', 'b', 'c']);
   expect(seen).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test('process sees the context of no caller when its batch was full, was flushed or waited for company', async () => {
+  const request = new AsyncLocalStorage<string>();
+  const clock = manualClock();
+  const seen: unknown[] = [];
+  const batcher = createBatcher<string, string>({
+    maxSize: 2,
+    maxWaitMs: 10,
+    clock,
+    process: async (items) => {
+      seen.push([items.length, request.getStore()]);
+      return items;
+    },
+  });
+  const inRequest = async (...items: string[]) => {
+    const added = items.map((item) => batcher.add(item));
+    return { answers: () => Promise.all(added) };
+  };
+  await (await request.run('full', inRequest, 'a', 'b')).answers();
+  const waiting = await request.run('waiting', inRequest, 'c');
+  request.run('timer', () => clock.advance(10));
+  await waiting.answers();
+  const flushed = await request.run('flushed', inRequest, 'd');
+  await request.run('flush', () => batcher.flush());
+  await flushed.answers();
+  expect(seen).toEqual([
+    [2, undefined],
+    [1, undefined],
+    [1, undefined],
+  ]);
+});
+
+test('where nobody can tell the callers apart by their spans, a batch has none', async () => {
+  context.disable();
+  const batcher = createBatcher<number, number>({ process: (items) => items });
+  await batcher.add(1);
+  await batcher.flush();
+  expect(find('batch batcher')).toEqual([]);
 });

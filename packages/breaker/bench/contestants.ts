@@ -28,50 +28,60 @@ function byHand(clockReads: 0 | 1 | 2): Call {
   };
 }
 
-function through(execute: (fn: () => Promise<number>) => Promise<unknown>): Call {
-  return (i) => execute(() => work(i));
+interface Executes {
+  execute(fn: () => Promise<number>): Promise<unknown>;
 }
 
-const breaker = createBreaker();
-const slowAware = createBreaker({ slowCallMs: 1_000 });
-const rolling = createBreaker({ bucketMs: 6_000 });
-const policy = createPolicy({
-  deadlineMs: 5_000,
-  fallback: () => 0,
-  retry: { attempts: 3 },
-  breaker: createBreaker(),
-  bulkhead: { concurrency: 50, queue: { max: 100, timeoutMs: 200 } },
-  timeoutMs: 2_000,
-});
-const ofFour = createPolicy({
-  retry: { attempts: 3 },
-  breaker: createBreaker(),
-  bulkhead: { concurrency: 1_000 },
-  timeoutMs: 10_000,
-});
-
-/** A call that goes through. */
-export const closed: Record<string, Call> = {
-  raw: work,
-  'by hand, counts only': byHand(0),
-  'by hand, one clock read': byHand(1),
-  'by hand, two clock reads': byHand(2),
-  breaker: through((fn) => breaker.execute(fn)),
-  'breaker, slowCallMs': through((fn) => slowAware.execute(fn)),
-  'breaker, rolling window': through((fn) => rolling.execute(fn)),
-  'cockatiel SamplingBreaker': through(cockatielBreaker()),
-  'policy of all six': through((fn) => policy.execute(fn)),
-  'policy of four': through((fn) => ofFour.execute(fn)),
-  'cockatiel wrap of four': through(cockatielWrap()),
+const through = (executes: Executes): Call => {
+  return (i) => executes.execute(() => work(i));
 };
 
-const opossums = { ours: new OpossumBreaker(work), bare: opossum(work) };
+const policyOfSix = () =>
+  createPolicy({
+    deadlineMs: 5_000,
+    fallback: () => 0,
+    retry: { attempts: 3 },
+    breaker: createBreaker(),
+    bulkhead: { concurrency: 50, queue: { max: 100, timeoutMs: 200 } },
+    timeoutMs: 2_000,
+  });
+
+const policyOfFour = () =>
+  createPolicy({
+    retry: { attempts: 3 },
+    breaker: createBreaker(),
+    bulkhead: { concurrency: 1_000 },
+    timeoutMs: 10_000,
+  });
+
+type Contestants = Readonly<Record<string, () => Call>>;
+
+/** A call that goes through. Each is made in the process that measures it, and no other. */
+export const closed: Contestants = {
+  raw: () => work,
+  'by hand, counts only': () => byHand(0),
+  'by hand, one clock read': () => byHand(1),
+  'by hand, two clock reads': () => byHand(2),
+  breaker: () => through(createBreaker()),
+  'breaker, slowCallMs': () => through(createBreaker({ slowCallMs: 1_000 })),
+  'breaker, rolling window': () => through(createBreaker({ bucketMs: 6_000 })),
+  'cockatiel SamplingBreaker': () => through({ execute: cockatielBreaker() }),
+  'policy of all six': () => through(policyOfSix()),
+  'policy of four': () => through(policyOfFour()),
+  'cockatiel wrap of four': () => through({ execute: cockatielWrap() }),
+};
 
 /** The same through opossum's door. */
-export const fired: Record<string, Call> = {
-  raw: work,
-  'OpossumBreaker.fire': (i) => opossums.ours.fire(i),
-  'opossum fire': (i) => opossums.bare.fire(i),
+export const fired: Contestants = {
+  raw: () => work,
+  'OpossumBreaker.fire': () => {
+    const circuit = new OpossumBreaker(work);
+    return (i) => circuit.fire(i);
+  },
+  'opossum fire': () => {
+    const circuit = opossum(work);
+    return (i) => circuit.fire(i);
+  },
 };
 
 function refused(execute: () => Promise<unknown>): Call {
@@ -84,23 +94,24 @@ function refused(execute: () => Promise<unknown>): Call {
   };
 }
 
-const isolated = createBreaker();
-isolated.isolate();
-const openOpossum = opossum(work);
-openOpossum.open();
-const isolatedPeer = cockatielIsolated();
-
 /** A call that is refused because the breaker is open. */
-export const refusals: Record<string, Call> = {
-  'shared error': refused(async () => {
-    throw sharedError;
-  }),
-  breaker: refused(() => isolated.execute(() => work(1))),
-  cockatiel: refused(() => isolatedPeer(() => work(1))),
-  opossum: refused(() => openOpossum.fire(1)),
+export const refusals: Contestants = {
+  'shared error': () =>
+    refused(async () => {
+      throw sharedError;
+    }),
+  breaker: () => {
+    const breaker = createBreaker();
+    breaker.isolate();
+    return refused(() => breaker.execute(() => work(1)));
+  },
+  cockatiel: () => {
+    const execute = cockatielIsolated();
+    return refused(() => execute(() => work(1)));
+  },
+  opossum: () => {
+    const circuit = opossum(work);
+    circuit.open();
+    return refused(() => circuit.fire(1));
+  },
 };
-
-export function shutdown(): void {
-  openOpossum.shutdown();
-  opossums.bare.shutdown();
-}

@@ -1,147 +1,122 @@
-// npm run bench -w packages/breaker: ours beside the peers, in one run, as ratios of medians.
-import { opossum } from '@shopgpt/peers/breaker';
-import { createBreaker } from '../src/index.ts';
-import { closed, fired, refusals, shutdown } from './contestants.ts';
-import { activeTimers, costs, heapBytes, median } from './measure.ts';
+// npm run bench -w packages/breaker [-- section ...]: ours beside the peers, in one run.
+import { fork } from 'node:child_process';
+import path from 'node:path';
+import { closed, fired, refusals } from './contestants.ts';
+import { median } from './measure.ts';
+import type { Idle } from './rows.ts';
 import { print, type Row } from './table.ts';
 
-const rounds = 31;
+const rounds = 5;
 
-function ratio(of: Map<string, number>, what: string, to: string, bar?: number): Row {
-  const measured = (of.get(what) ?? Number.NaN) / (of.get(to) ?? Number.NaN);
-  return { what: `${what} / ${to}`, measured, unit: 'x', ...(bar !== undefined && { bar }) };
+/** Runs one measurement of one contestant in a process of its own. */
+function run<T>(row: string, name = ''): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const child = fork(path.join(import.meta.dirname, 'child.ts'), [row, name], {
+    execArgv: ['--expose-gc'],
+  });
+  child.on('message', ({ result }: { result: T }) => resolve(result));
+  child.on('exit', () => reject(new Error(`no result of ${row} ${name}`)));
+  return promise;
 }
 
-async function callCosts(): Promise<void> {
-  const of = await costs(closed, rounds);
-  print('One call that goes through', [
-    ...[...of].map(([what, measured]): Row => ({ what, measured, unit: 'ns' })),
-    ratio(of, 'by hand, counts only', 'raw'),
-    ratio(of, 'by hand, one clock read', 'raw'),
-    ratio(of, 'by hand, two clock reads', 'raw'),
-    ratio(of, 'breaker', 'raw', 3.3),
-    ratio(of, 'breaker', 'cockatiel SamplingBreaker', 0.75),
-    ratio(of, 'breaker, slowCallMs', 'cockatiel SamplingBreaker', 1),
-    ratio(of, 'policy of all six', 'raw', 12),
-    ratio(of, 'policy of all six', 'cockatiel wrap of four', 0.1),
-    ratio(of, 'policy of four', 'cockatiel wrap of four'),
-  ]);
+/** What each contestant cost, round by round. In turns, so that a change of the machine's mood meets all alike. */
+async function inTurns(
+  row: string,
+  names: readonly string[],
+): Promise<(name: string) => readonly number[]> {
+  const taken = new Map<string, number[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const name of names) taken.get(name)?.push(await run<number>(row, name));
+  }
+  return (name) => taken.get(name) ?? [];
 }
 
-async function opossumCosts(): Promise<void> {
-  const of = await costs(fired, rounds);
-  print("Through opossum's door", [
-    ratio(of, 'OpossumBreaker.fire', 'raw'),
-    ratio(of, 'opossum fire', 'raw'),
-    ratio(of, 'OpossumBreaker.fire', 'opossum fire', 0.5),
-  ]);
+type Taken = Awaited<ReturnType<typeof inTurns>>;
+
+/** The median of the ratios, each of one round. */
+function ratio(taken: Taken, what: string, to: string, bar?: number): Row {
+  const ratios = taken(what).map((ns, round) => ns / (taken(to)[round] ?? Number.NaN));
+  const row: Row = { what: `${what} / ${to}`, measured: median(ratios), unit: 'x' };
+  return bar === undefined ? row : { ...row, bar };
 }
 
-async function refusalCosts(): Promise<void> {
-  const of = await costs(refusals, rounds);
-  const stack = await createIsolated()
-    .execute(() => 1)
-    .catch((error: Error) => error.stack ?? '');
-  print('One call that is refused', [
-    ratio(of, 'breaker', 'shared error', 1.5),
-    ratio(of, 'cockatiel', 'shared error'),
-    ratio(of, 'opossum', 'shared error'),
-    {
-      what: 'frames in the stack',
-      measured: String(stack).split('\n').length - 1,
-      unit: '',
-      bar: 0,
-    },
-  ]);
-}
+const sections: Record<string, () => Promise<void>> = {
+  async passing() {
+    const taken = await inTurns('passing', Object.keys(closed));
+    print('One call that goes through', [
+      ...Object.keys(closed).map(
+        (what): Row => ({ what, measured: median(taken(what)), unit: 'ns' }),
+      ),
+      ratio(taken, 'by hand, counts only', 'raw'),
+      ratio(taken, 'by hand, one clock read', 'raw'),
+      ratio(taken, 'by hand, two clock reads', 'raw'),
+      ratio(taken, 'breaker', 'raw', 3.3),
+      ratio(taken, 'breaker', 'cockatiel SamplingBreaker', 0.75),
+      ratio(taken, 'breaker, slowCallMs', 'cockatiel SamplingBreaker', 1),
+      ratio(taken, 'breaker, rolling window', 'raw'),
+      ratio(taken, 'policy of all six', 'raw', 12),
+      ratio(taken, 'policy of all six', 'cockatiel wrap of four', 0.1),
+      ratio(taken, 'policy of four', 'cockatiel wrap of four'),
+    ]);
+  },
 
-function createIsolated() {
-  const breaker = createBreaker();
-  breaker.isolate();
-  return breaker;
-}
+  async opossum() {
+    const taken = await inTurns('passing', Object.keys(fired));
+    print("Through opossum's door", [
+      ratio(taken, 'OpossumBreaker.fire', 'raw'),
+      ratio(taken, 'opossum fire', 'raw'),
+      ratio(taken, 'OpossumBreaker.fire', 'opossum fire', 0.5),
+    ]);
+  },
 
-function idleCosts(): void {
-  const count = 10_000;
-  const timersBefore = activeTimers();
-  const before = heapBytes();
-  const breakers = Array.from({ length: count }, (_, i) => createBreaker({ name: `host ${i}` }));
-  const bytes = (heapBytes() - before) / breakers.length;
-  const timers = activeTimers() - timersBefore;
-  const circuits = Array.from({ length: 100 }, () => opossum(async () => 1));
-  const peerTimers = (activeTimers() - timersBefore - timers) / circuits.length;
-  for (const circuit of circuits) circuit.shutdown();
-  print('10,000 breakers that do nothing', [
-    { what: 'timers of all', measured: timers, unit: 'timers', bar: 0 },
-    { what: 'heap of each', measured: bytes, unit: 'B', bar: 1_024 },
-    { what: 'timers of each circuit of opossum', measured: peerTimers, unit: 'timers' },
-  ]);
-}
+  async refusing() {
+    const taken = await inTurns('refusing', Object.keys(refusals));
+    const frames = await run<number>('stackFrames');
+    print('One call that is refused', [
+      ratio(taken, 'breaker', 'shared error', 1.5),
+      ratio(taken, 'cockatiel', 'shared error'),
+      ratio(taken, 'opossum', 'shared error'),
+      { what: 'frames in the stack', measured: frames, unit: '', bar: 0 },
+    ]);
+  },
 
-async function failingCallCosts(): Promise<void> {
-  const down = new Error('down');
-  let up = true;
-  const work = async () => {
-    if (up) return 1;
-    throw down;
-  };
-  const neverTrips = { intervalMs: 600_000, readyToTrip: () => false };
-  const breaker = createBreaker(neverTrips);
-  const rolling = createBreaker({ ...neverTrips, bucketMs: 1_000 });
-  const circuit = opossum(work, { rollingCountTimeout: 600_000, errorThresholdPercentage: 101 });
-  for (let i = 0; i < 1_000_000; i += 1) await breaker.execute(work);
-  for (let i = 0; i < 1_000_000; i += 1) await rolling.execute(work);
-  for (let i = 0; i < 100_000; i += 1) await circuit.fire();
-  up = false;
-  const failing = async (call: () => Promise<unknown>) => {
-    const taken: number[] = [];
-    for (let i = 0; i < 15; i += 1) {
-      const before = performance.now();
-      await call().catch(() => undefined);
-      taken.push((performance.now() - before) * 1_000);
-    }
-    return median(taken);
-  };
-  print('One failing call', [
-    {
-      what: 'breaker, 1,000,000 calls in the window',
-      measured: await failing(() => breaker.execute(work)),
-      unit: 'us',
-      bar: 50,
-    },
-    {
-      what: 'breaker, the same in a rolling window',
-      measured: await failing(() => rolling.execute(work)),
-      unit: 'us',
-      bar: 50,
-    },
-    {
-      what: 'opossum, 100,000 calls in the window',
-      measured: await failing(() => circuit.fire()),
-      unit: 'us',
-    },
-  ]);
-  circuit.shutdown();
-}
+  async idle() {
+    const { timers, bytes, peerTimers } = await run<Idle>('idle');
+    print('10,000 breakers that do nothing', [
+      { what: 'timers of all', measured: timers, unit: 'timers', bar: 0 },
+      { what: 'heap of each', measured: bytes, unit: 'B', bar: 1_024 },
+      { what: 'timers of a circuit of opossum', measured: peerTimers, unit: 'timers' },
+    ]);
+  },
 
-async function heapOverTime(): Promise<void> {
-  const breaker = createBreaker({ slowCallMs: 1_000 });
-  const work = async (i: number) => i;
-  const tenMillion = 10_000_000;
-  for (let i = 0; i < 100_000; i += 1) await breaker.execute(() => work(i));
-  const before = heapBytes();
-  for (let i = 0; i < tenMillion; i += 1) await breaker.execute(() => work(i));
-  const grown = (heapBytes() - before) / 1e6;
-  print('10,000,000 calls through one breaker', [
-    { what: 'growth of the heap', measured: grown, unit: 'MB', bar: 0.1 },
-  ]);
-}
+  async failing() {
+    const us = (name: string) => run<number>('failing', name);
+    print('One failing call', [
+      {
+        what: 'breaker, 1,000,000 calls in the window',
+        measured: await us('breaker'),
+        unit: 'us',
+        bar: 50,
+      },
+      {
+        what: 'breaker, the same in a rolling window',
+        measured: await us('rolling window'),
+        unit: 'us',
+        bar: 50,
+      },
+      { what: 'opossum, 100,000 calls in the window', measured: await us('opossum'), unit: 'us' },
+    ]);
+  },
 
+  async growth() {
+    print('10,000,000 calls through one breaker', [
+      { what: 'growth of the heap', measured: await run('growth'), unit: 'MB', bar: 0.1 },
+    ]);
+  },
+};
+
+const wanted = process.argv.slice(2);
 console.log(`node ${process.version}, ${process.platform} ${process.arch}, ${rounds} rounds`);
-await callCosts();
-await opossumCosts();
-await refusalCosts();
-idleCosts();
-await failingCallCosts();
-await heapOverTime();
-shutdown();
+for (const [name, section] of Object.entries(sections)) {
+  if (wanted.length === 0 || wanted.includes(name)) await section();
+}

@@ -1,28 +1,20 @@
+import { createHook } from 'node:async_hooks';
+
 /** One way of making one call. */
 export type Call = (i: number) => unknown;
 
-/** Long enough to have its share of collecting garbage. */
-const sampleNs = 20e6;
-const warmUpCalls = 50_000;
+/** The clock of processor time moves in steps of milliseconds. */
+const sampleNs = 300e6;
+const warmUpCalls = 100_000;
+const samples = 3;
 
-/**
- * Median CPU time of one call of each, in ns, collecting garbage included. The rounds are
- * interleaved, so that a change of the machine's mood meets all of them alike.
- */
-export async function costs(
-  contestants: Readonly<Record<string, Call>>,
-  rounds: number,
-): Promise<Map<string, number>> {
-  const runs = [];
-  for (const [name, call] of Object.entries(contestants)) {
-    await sample(call, warmUpCalls);
-    const calls = Math.ceil(sampleNs / (await sample(call, warmUpCalls)));
-    runs.push({ name, call, calls, taken: [] as number[] });
-  }
-  for (let round = 0; round < rounds; round += 1) {
-    for (const { call, calls, taken } of runs) taken.push(await sample(call, calls));
-  }
-  return new Map(runs.map(({ name, taken }) => [name, median(taken)]));
+/** CPU time of one call, in ns, collecting garbage included: the median of a few long samples. */
+export async function costNs(call: Call): Promise<number> {
+  await sample(call, warmUpCalls);
+  const calls = Math.ceil(sampleNs / (await sample(call, warmUpCalls)));
+  const taken: number[] = [];
+  for (let i = 0; i < samples; i += 1) taken.push(await sample(call, calls));
+  return median(taken);
 }
 
 async function sample(call: Call, calls: number): Promise<number> {
@@ -44,6 +36,16 @@ export function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-export function activeTimers(): number {
-  return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+/** How many timers are set meanwhile, those that hold no process included. */
+export function timersSetBy(run: () => void): number {
+  let timers = 0;
+  const hook = createHook({
+    init(_, type) {
+      if (type === 'Timeout') timers += 1;
+    },
+  });
+  hook.enable();
+  run();
+  hook.disable();
+  return timers;
 }

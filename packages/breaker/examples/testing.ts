@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createPolicy } from '@shopgpt/breaker';
-import { createManualClock, createStuckBreaker, hangingCall } from '@shopgpt/breaker/testing';
+import { createStuckBreaker, hangingCall, manualClock } from '@shopgpt/breaker/testing';
 
 // What does my code do while the breaker is open?
 const policy = createPolicy({
@@ -10,7 +10,7 @@ const policy = createPolicy({
 assert.equal(await policy.execute(async () => 'live'), 'from the cache');
 
 // And when the dependency hangs? No test has to wait for that.
-const clock = createManualClock();
+const clock = manualClock();
 const patient = createPolicy({ timeoutMs: 2_000, clock });
 const call = assert.rejects(patient.execute(hangingCall()), { code: 'ERR_BREAKER_CALL_TIMEOUT' });
 await clock.advance(2_000);

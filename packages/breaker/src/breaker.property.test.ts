@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Breaker, createBreaker, type Isolation } from './breaker.ts';
 import type { BreakerOptions } from './options.ts';
-import { createManualClock } from './testing/manual-clock.ts';
+import { manualClock } from './testing/manual-clock.ts';
 
 // What the recordings of gobreaker do not have: aborts, hung trials, isolation, import of state.
 
@@ -52,7 +52,7 @@ interface Flight {
 
 /** A breaker, the calls that are in flight, and the isolations in force. */
 class Model {
-  readonly clock = createManualClock();
+  readonly clock = manualClock();
   breaker: Breaker;
   readonly #options: BreakerOptions;
   readonly flights: Flight[] = [];

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { BulkheadOptions } from './bulkhead.ts';
 import { BulkheadFullError, CallTimeoutError } from './errors.ts';
 import { createBulkhead, createPolicy } from './policy.ts';
-import { createManualClock } from './testing/manual-clock.ts';
+import { manualClock } from './testing/manual-clock.ts';
 
 function rig(options: BulkheadOptions) {
-  const clock = createManualClock();
+  const clock = manualClock();
   const bulkhead = createBulkhead({ name: 'db', ...options, clock });
   const begun: string[] = [];
   const works = new Map<string, PromiseWithResolvers<string>>();
@@ -124,7 +124,7 @@ describe('bulkhead', () => {
   });
 
   test('keeps the place of a call until its work settles, not until the timeout', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const policy = createPolicy({ bulkhead: { concurrency: 1 }, timeoutMs: 100, clock });
     const work = Promise.withResolvers<void>();
     const call = expect(policy.execute(() => work.promise)).rejects.toThrow(CallTimeoutError);
@@ -147,7 +147,7 @@ describe('bulkhead', () => {
   });
 
   test('counts only its own work when an earlier attempt still runs', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const retry = { attempts: 2, backoff: { baseMs: 0 } };
     const policy = createPolicy({ retry, bulkhead: { concurrency: 5 }, timeoutMs: 100, clock });
     const hung = Promise.withResolvers<void>();

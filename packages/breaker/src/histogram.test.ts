@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { createBreaker } from './breaker.ts';
-import { createManualClock } from './testing/manual-clock.ts';
+import { manualClock } from './testing/manual-clock.ts';
 
 test('a breaker that measures tells how many calls took how long', async () => {
-  const clock = createManualClock();
+  const clock = manualClock();
   const breaker = createBreaker({ measureLatency: true, clock });
   for (const ms of [0, 1, 1.5, 40, 30_001]) await breaker.execute(() => clock.jump(ms));
   const latency = breaker.stats().latency;

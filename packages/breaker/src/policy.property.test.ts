@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createBreaker } from './breaker.ts';
 import { createPolicy } from './policy.ts';
-import { createManualClock } from './testing/manual-clock.ts';
+import { manualClock } from './testing/manual-clock.ts';
 import type { CallContext } from './work.ts';
 
 // The interplay of the parts: any mixture of works, arriving and given up at any time.
@@ -38,7 +38,7 @@ const parts = fc.record({
 type Parts = typeof parts extends fc.Arbitrary<infer P> ? P : never;
 
 async function play(jobs: readonly Job[], given: Parts): Promise<void> {
-  const clock = createManualClock();
+  const clock = manualClock();
   const { deadlineMs, timeoutMs, attempts, concurrency, max, queueMs } = given;
   const policy = createPolicy({
     clock,

@@ -2,18 +2,18 @@ import { describe, expect, expectTypeOf, test, vi } from 'vitest';
 import { createBreaker } from './breaker.ts';
 import { BulkheadFullError, CallTimeoutError, DeadlineError } from './errors.ts';
 import { createFallback, createPolicy, createTimeout, type PolicyOptions } from './policy.ts';
-import { createManualClock } from './testing/manual-clock.ts';
+import { manualClock } from './testing/manual-clock.ts';
 
 const down = new Error('down');
 const hang = () => new Promise<never>(() => undefined);
 
 function rig<F = never>(options: PolicyOptions<F>) {
-  const clock = createManualClock();
+  const clock = manualClock();
   return { clock, policy: createPolicy({ name: 'users', ...options, clock }) };
 }
 
 /** The call's error, once `ms` have passed. */
-async function errorAfter(ms: number, call: Promise<unknown>, clock = createManualClock()) {
+async function errorAfter(ms: number, call: Promise<unknown>, clock = manualClock()) {
   const error = call.then(
     () => undefined,
     (reason: unknown) => reason,
@@ -36,7 +36,7 @@ describe('a policy', () => {
 
   test('puts its parts around the work in their one order', async () => {
     const order: string[] = [];
-    const clock = createManualClock();
+    const clock = manualClock();
     const breaker = createBreaker({ clock });
     const guard = {
       admit: () => {
@@ -162,7 +162,7 @@ describe('a timeout', () => {
   });
 
   test('tells who asks for the signal only afterwards', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const timeout = createTimeout(100, { clock });
     let late: (() => AbortSignal) | undefined;
     const call = timeout.execute((ctx) => {
@@ -174,7 +174,7 @@ describe('a timeout', () => {
   });
 
   test('never aborts the signal of a call that ended in time', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const signal = await createTimeout(100, { clock }).execute((ctx) => ctx.signal);
     await clock.advance(1_000);
     expect(signal.aborted).toBe(false);
@@ -189,7 +189,7 @@ describe('a timeout', () => {
   });
 
   test('is served with all others by one timer', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const timeout = createTimeout(100, { clock });
     const endedAt: number[] = [];
     for (let i = 0; i < 50; i += 1) {
@@ -267,7 +267,7 @@ describe('a deadline', () => {
   });
 
   test('is inherited by a policy further in, which is given the context as its options', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const outer = createPolicy({ deadlineMs: 100, clock });
     const inner = createPolicy({ retry: {}, clock });
     const seen = await outer.execute((ctx) => inner.execute((own) => own.deadline, ctx));

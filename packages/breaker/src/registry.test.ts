@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type BreakerRegistryOptions, createBreakerRegistry } from './registry.ts';
-import { createManualClock } from './testing/manual-clock.ts';
+import { manualClock } from './testing/manual-clock.ts';
 
 function rig(options: BreakerRegistryOptions = {}) {
-  const clock = createManualClock();
+  const clock = manualClock();
   const registry = createBreakerRegistry({ ...options, clock });
   return { clock, registry, keys: () => [...registry].map(([key]) => key).sort() };
 }

@@ -4,13 +4,13 @@ import { CallTimeoutError } from './errors.ts';
 import { createPolicy, createRetry } from './policy.ts';
 import type { RetryOptions } from './retry.ts';
 import { createRetryBudget } from './retry-budget.ts';
-import { createManualClock } from './testing/manual-clock.ts';
+import { manualClock } from './testing/manual-clock.ts';
 
 const down = new Error('down');
 const steady = { baseMs: 100, jitter: 'none' } as const;
 
 function rig(options: RetryOptions = {}) {
-  const clock = createManualClock();
+  const clock = manualClock();
   const calledAt: number[] = [];
   const failWith = (error: unknown) => () => {
     calledAt.push(clock.now());
@@ -90,7 +90,7 @@ describe('retry', () => {
   });
 
   test('does not begin to wait for a retry that the deadline would not let happen', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const policy = createPolicy({ deadlineMs: 250, retry: { backoff: steady }, clock });
     const call = expect(policy.execute(() => Promise.reject(down))).rejects.toBe(down);
     await clock.advance(100);

@@ -9,7 +9,7 @@ import PrometheusMetrics from 'opossum-prometheus';
 import { describe, expect, test, vi } from 'vitest';
 import { BreakerOpenError } from '../src/index.ts';
 import { OpossumBreaker } from '../src/opossum/index.ts';
-import { createManualClock } from '../src/testing/index.ts';
+import { manualClock } from '../src/testing/index.ts';
 
 const down = new Error('down');
 const fail = () => Promise.reject(down);
@@ -86,7 +86,7 @@ describe("opossum's documented examples", () => {
   });
 
   test('autoRenewAbortController gives a fresh signal after an aborted one', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const breaker = new OpossumBreaker(() => new Promise(() => undefined), {
       autoRenewAbortController: true,
       timeout: 100,
@@ -124,7 +124,7 @@ describe("opossum's documented examples", () => {
   });
 
   test('toJSON and the state and status options carry a circuit to the next process', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const first = new OpossumBreaker(fail, { clock, volumeThreshold: 2 });
     for (let i = 0; i < 3; i += 1) await quietly(first.fire());
     const { state, status } = JSON.parse(JSON.stringify(first.toJSON()));
@@ -161,7 +161,7 @@ function setTimeoutCallback(ms: number, done: (error: Error | null, value: strin
 }
 
 test('a published exporter for Prometheus runs unchanged', async () => {
-  const clock = createManualClock();
+  const clock = manualClock();
   let up = false;
   const breaker = new OpossumBreaker(async () => (up ? 'up' : fail()), { name: 'users', clock });
   // The exporter's own copy, whatever other versions there are.
@@ -185,7 +185,7 @@ test('a published exporter for Prometheus runs unchanged', async () => {
 
 describe('events', () => {
   test('come with the arguments that opossum gives them', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const breaker = new OpossumBreaker(
       (how: string) => (how === 'hang' ? new Promise(() => undefined) : fail()),
       { clock, timeout: 100, capacity: 1 },
@@ -242,7 +242,7 @@ describe('events', () => {
   });
 
   test('of a snapshot come for as long as somebody listens', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const breaker = new OpossumBreaker(async () => 'up', { clock });
     const heard: CircuitBreaker.Stats[] = [];
     const listener = (stats: CircuitBreaker.Stats) => heard.push(stats);
@@ -270,7 +270,7 @@ describe('events', () => {
 
 describe('statistics', () => {
   test('roll over the window without a timer, or by the beat that is given', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const beat = new EventEmitter();
     const own = new OpossumBreaker(async () => 'up', { clock });
     const beaten = new OpossumBreaker(async () => 'up', { clock, rotateBucketController: beat });
@@ -287,7 +287,7 @@ describe('statistics', () => {
   });
 
   test('have percentiles of the latencies, or -1 when these are off', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const action = async (ms: number) => clock.jump(ms);
     const breaker = new OpossumBreaker(action, { clock });
     for (const ms of [10, 20, 30]) await breaker.fire(ms);
@@ -329,7 +329,7 @@ describe('options', () => {
   });
 
   test('allowWarmUp keeps it closed at first', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const breaker = new OpossumBreaker(fail, { clock, allowWarmUp: true });
     await quietly(breaker.fire());
     expect([breaker.warmUp, breaker.closed]).toEqual([true, true]);
@@ -348,7 +348,7 @@ describe('options', () => {
   });
 
   test('of ours decide where both are given', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const options = { resetTimeout: 1_000, openMs: 5_000, maxRequests: 1, clock };
     const breaker = new OpossumBreaker(async () => 'up', options);
     breaker.breaker.import({ ...breaker.breaker.export(), state: 'half-open' });
@@ -360,7 +360,7 @@ describe('options', () => {
   });
 
   test('of a health check open it and say why', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const breaker = new OpossumBreaker(async () => 'up', { clock });
     const heard: unknown[] = [];
     breaker.on('healthCheckFailed', (error) => heard.push(error));

@@ -9,10 +9,22 @@ export interface Audience {
   changed(keys: readonly string[]): void;
   /** The ttl of their values is over. */
   expired(keys: readonly string[]): void;
-  /** A tag has this id from now on. */
-  renewed(tag: string, id: string): void;
+  /** What L2 holds under these names may have changed. */
+  touched(names: readonly string[]): void;
+  /** Whether anything is kept for the key, or on its way. */
+  holds(key: string): boolean;
+  /** A tag has another id from now on. */
+  renewed(tag: string): void;
   /** Anything may have changed. */
   distrust(): void;
+  /** Invalidations of this process that waited are known to all now. */
+  invalidated(tags: readonly string[]): void;
+}
+
+/** What is heard besides by those who wait for other processes. */
+export interface Hearer extends Audience {
+  /** Nobody need wait for these any more: names in L2. */
+  freed(names: readonly string[]): void;
 }
 
 /** Raised when a message says something that an older version would get wrong. */
@@ -27,6 +39,8 @@ interface Message {
   readonly isExpiry?: boolean;
   /** Tags that were invalidated, with their new ids. */
   readonly tags: readonly (readonly [tag: string, id: string])[];
+  /** Names in L2 of which somebody waits for the lease, which has ended. */
+  readonly freed?: readonly string[];
 }
 
 /** Tells the caches of other processes which keys have changed, and hears it from them. */
@@ -38,12 +52,12 @@ export class Bus {
   readonly #bus: TierBus;
   readonly #channel: string;
   readonly #onLoss: OnBusLoss;
-  readonly #audience: Audience;
+  readonly #audience: Hearer;
   readonly #origin = randomUUID();
   readonly #unsubscribe: () => void;
   #serving: NodeJS.Timeout | undefined;
 
-  constructor(bus: TierBus, channel: string, onLoss: OnBusLoss, audience: Audience) {
+  constructor(bus: TierBus, channel: string, onLoss: OnBusLoss, audience: Hearer) {
     this.#bus = bus;
     this.#channel = channel;
     this.#onLoss = onLoss;
@@ -52,6 +66,7 @@ export class Bus {
       message: (text) => this.#hear(text),
       up: () => this.#up(),
       down: () => this.#down(),
+      touched: (names) => (names ? audience.touched(names) : audience.distrust()),
     });
   }
 
@@ -70,6 +85,11 @@ export class Bus {
     return this.#send({ keys: [], tags: [[tag, id]] }, after);
   }
 
+  /** Somebody waits for the lease on this name, which has ended. */
+  announceFreed(name: string): Promise<void> {
+    return this.#send({ keys: [], tags: [], freed: [name] }, Promise.resolve());
+  }
+
   close(): void {
     clearTimeout(this.#serving);
     this.#unsubscribe();
@@ -85,9 +105,10 @@ export class Bus {
     // What cannot be understood may concern any key.
     if (!message) this.#audience.distrust();
     else if (message.origin !== this.#origin) {
+      if (message.freed) this.#audience.freed(message.freed);
       if (message.isExpiry) this.#audience.expired(message.keys);
       else this.#audience.changed(message.keys);
-      for (const [tag, id] of message.tags) this.#audience.renewed(tag, id);
+      for (const [tag] of message.tags) this.#audience.renewed(tag);
     }
   }
 

@@ -45,7 +45,7 @@ export class Entry<V> {
   /** The end of its ttl; `expire` puts it forward. */
   expiresAt: number;
   /** Until when L1 need not ask L2 about it. */
-  readonly trustedUntil: number;
+  trustedUntil: number;
   readonly source: Source;
   /** Undefined until somebody asks for it, where L2 does not have it. */
   etag: string | undefined;
@@ -62,5 +62,11 @@ export class Entry<V> {
     this.trustedUntil = times.trustedUntil;
     this.source = origin.source;
     this.etag = origin.etag;
+  }
+
+  /** L2 is to be asked about it. */
+  distrust(): void {
+    this.freshUntil = 0;
+    this.trustedUntil = 0;
   }
 }

@@ -101,6 +101,20 @@ export class Fetcher<V> {
     this.#looks.fence(key);
   }
 
+  /**
+   * What L2 holds for the key may have changed, by a fill of another process as well as by a stranger:
+   * a load goes on, and nobody joins a look into L2 that began before.
+   */
+  touch(key: string): void {
+    this.#looks.fence(key);
+    this.#flights.touch(key);
+    this.#l1.touch(key);
+  }
+
+  isUnderWay(key: string): boolean {
+    return this.#looks.has(key) || this.#flights.has(key);
+  }
+
   /** Waits for what runs; stops, with the reason, what takes longer than `timeoutMs`. Nothing begins after it. */
   async settle(timeoutMs: number, reason: unknown): Promise<void> {
     const timer = setTimeout(() => {

@@ -16,6 +16,8 @@ export class Flight<T> {
   began: number = Number.POSITIVE_INFINITY;
   /** The right to load, while this has it. */
   lease: { release(): void } | undefined;
+  /** What L2 holds for the key may have changed since: who keeps the value asks L2 before he serves it. */
+  isTouched = false;
   /** Of what is loaded; once one is over, nobody joins any more. */
   tags: readonly Generation[] = [];
   #controller: AbortController | undefined;

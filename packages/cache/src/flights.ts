@@ -42,6 +42,16 @@ export class Flights<T> {
     this.#byKey.delete(key);
   }
 
+  /** What L2 holds for the key may have changed since what is under way began. */
+  touch(key: string): void {
+    const flight = this.#byKey.get(key);
+    if (flight) flight.isTouched = true;
+  }
+
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
   all(): Flight<T>[] {
     return [...this.#byKey.values()];
   }

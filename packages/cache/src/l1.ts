@@ -135,6 +135,11 @@ export class L1<V> {
     this.#distrustedAt = this.#epoch;
   }
 
+  /** The same for the entry of one key. */
+  touch(key: string): void {
+    this.#entries.peek(key)?.distrust();
+  }
+
   /** The entries of a tag are no longer to be served. */
   endTag(): void {
     this.#epoch += 1;

@@ -1,12 +1,12 @@
 import { BatchReader } from './batch-reader.ts';
-import { type Audience, Bus, type OnBusLoss } from './bus.ts';
+import { type Audience, Bus, type Hearer, type OnBusLoss } from './bus.ts';
 import { Changes } from './changes.ts';
 import type { Ticker } from './clock.ts';
 import type { Codec } from './codec.ts';
 import { headOf } from './envelope.ts';
 import { AWAY, Guard } from './guard.ts';
-import { escapeKey } from './keys.ts';
 import { type Lease, type LeasedWrite, Leases, type WaitForOthers } from './leases.ts';
+import { Names } from './names.ts';
 import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
 import { Stamper } from './stamper.ts';
 import { EVERYTHING, type Generation, type Tags } from './tags.ts';
@@ -99,6 +99,7 @@ export class L2<V> {
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
+  readonly #names: Names;
   /** Values that are to be written as soon as the ids of their tags are known; resolved by what overtakes them. */
   readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
 
@@ -108,12 +109,17 @@ export class L2<V> {
     this.#guard = new Guard(tier, ticker);
     this.#reader = new BatchReader(tier, this.#guard);
     const { leaseMs, prefix, onBusLoss } = options;
-    if (tier.leases && leaseMs) this.#leases = new Leases(tier.leases, this.#guard, leaseMs);
-    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, audience);
-    const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus };
-    this.#stamper = new Stamper(parts, { prefix, keepMs: options.keepTagsMs });
+    const names = new Names(prefix, tier.bus?.tracks ? audience.holds : undefined);
+    this.#names = names;
+    if (tier.bus) this.#bus = new Bus(tier.bus, prefix, onBusLoss, this.#hearer(audience));
+    const busAndGuard = { bus: this.#bus, guard: this.#guard };
+    if (tier.leases && leaseMs)
+      this.#leases = new Leases({ leases: tier.leases, ms: leaseMs, ...busAndGuard });
+    const onLate = (late: readonly string[]) => audience.invalidated(late);
+    const parts = { tags, tier, ...busAndGuard, reader: this.#reader, names, onLate };
+    this.#stamper = new Stamper(parts, { keepMs: options.keepTagsMs });
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
-    const nameOf = (key: string) => this.#nameOf(key);
+    const nameOf = (key: string) => names.ofKey(key);
     const expiry = () => this.#sealer.expiry();
     const { keepStaleMs } = options;
     this.#changes = new Changes({ ...parts, nameOf, expiry }, keepStaleMs);
@@ -124,7 +130,7 @@ export class L2<V> {
     if (this.#changes.isWaiting(key)) return nothing;
     // Asked for in the same turn, so that both are one operation.
     const asking = this.#stamper.everything();
-    const name = this.#nameOf(key);
+    const name = this.#names.ofKey(key);
     const bytes = await this.#reader.read(name);
     const everything = asking instanceof Promise ? await asking : asking;
     if (bytes === AWAY) return nothing;
@@ -168,7 +174,7 @@ export class L2<V> {
   ): Promise<Claim<V>> {
     if (!this.#leases || this.#changes.isWaiting(key)) return {};
     for (let head = known; ; ) {
-      const name = this.#nameOf(key);
+      const name = this.#names.ofKey(key);
       const answer = await this.#leases.take(name, head, wait);
       if (!answer) return {};
       if (!(answer instanceof Uint8Array)) return { lease: answer };
@@ -184,7 +190,7 @@ export class L2<V> {
    * @throws NotCacheableError from the codec, whether or not L2 is there
    */
   encode(key: string, value: V | undefined, etag?: string): Encoded {
-    return this.#sealer.encode(value, this.#nameOf(key), etag);
+    return this.#sealer.encode(value, this.#names.ofKey(key), etag);
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
@@ -286,7 +292,7 @@ export class L2<V> {
   ): Promise<boolean> {
     if (this.#changes.isWaiting(key)) return false;
     const done = await this.#guard.run('write', () => {
-      const written = this.#tier.write(this.#nameOf(key), bytes, keepMs);
+      const written = this.#tier.write(this.#names.ofKey(key), bytes, keepMs);
       return Promise.all([written, announce?.(written)]);
     });
     if (done === AWAY) return false;
@@ -305,8 +311,38 @@ export class L2<V> {
     return isTooLarge;
   }
 
-  #nameOf(key: string): string {
-    return `${this.#options.prefix}{${escapeKey(key)}}`;
+  /** Who waits for another process has an ear for the news as well. */
+  #hearer(audience: Audience): Hearer {
+    const wake = (names?: Iterable<string>) => this.#leases?.wake(names);
+    return {
+      ...audience,
+      changed: (keys) => {
+        if (this.#leases?.isAwaited) wake(keys.map((key) => this.#names.ofKey(key)));
+        audience.changed(keys);
+      },
+      expired: (keys) => {
+        if (this.#leases?.isAwaited) wake(keys.map((key) => this.#names.ofKey(key)));
+        audience.expired(keys);
+      },
+      freed: wake,
+      touched: (names) => this.#touched(names, audience),
+      distrust: () => {
+        wake();
+        audience.distrust();
+      },
+    };
+  }
+
+  /** Somebody has changed what L2 has under these names. A tag whose id is lost, or another one, is over. */
+  #touched(names: readonly string[], audience: Audience): void {
+    const keys: string[] = [];
+    for (const name of names) {
+      const meaning = this.#names.meaning(name);
+      if (meaning?.kind === 'key') keys.push(meaning.key);
+      if (meaning?.kind === 'tag') audience.renewed(meaning.tag);
+      if (meaning?.kind === 'some tag') audience.distrust();
+    }
+    audience.touched(keys);
   }
 
   #keepMs(ttlMs: number): number {

@@ -169,15 +169,18 @@ export class Loading<V> {
     const encoded = this.#l2?.encode(key, loaded.value, loaded.etag);
     const { etag } = encoded ?? loaded;
     const writing = encoded && { ...encoded, ttlMs, tookMs: loaded.tookMs };
+    flight.isTouched = false;
     const written = writing && (await this.#l2?.fill(key, writing, tags, lease));
     if (written === 'fenced' || isFenced()) this.fenced += 1;
     else this.keep(key, loaded.value, ttlMs, { epoch: flight.epoch, tags, etag });
+    if (flight.isTouched) this.#l1.touch(key);
   }
 
   /** What L2 has, as an entry that L1 keeps too unless the flight is fenced. */
   promote(flight: Flight<unknown>, key: string, found: Found<V>): Kept<V> {
     const entry = this.#entryOf(flight, found);
     if (!flight.isFenced) this.#l1.set(key, entry);
+    if (flight.isTouched) entry.distrust();
     return entry;
   }
 

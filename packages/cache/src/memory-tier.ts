@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { checkDelay, checkInteger } from './check.ts';
-import type { BusListener, Tier, TierBus, TierLeases } from './tier.ts';
+import type { BusListener, LeaseEnd, Tier, TierBus, TierLeases } from './tier.ts';
 
 /** How `memoryTier` keeps its bytes. */
 export interface MemoryTierOptions {
@@ -10,7 +10,13 @@ export interface MemoryTierOptions {
   readonly timeoutMs?: number;
 }
 
-type Shelf<T extends object | string> = LRUCache<string, T>;
+type Shelf<T extends object> = LRUCache<string, T>;
+
+/** A lease. */
+interface Standing {
+  readonly token: string;
+  isAwaited: boolean;
+}
 
 /**
  * An L2 in the memory of this process, for development without a Redis and for tests: caches that
@@ -24,24 +30,24 @@ export function memoryTier(options: MemoryTierOptions = {}): Tier {
   checkInteger('maxEntries', maxEntries, 1);
   checkDelay('timeoutMs', timeoutMs);
   const values: Shelf<Uint8Array> = new LRUCache({ max: maxEntries, ttlResolution: 0 });
-  const tokens: Shelf<string> = new LRUCache({ max: maxEntries, ttlResolution: 0 });
+  const standing: Shelf<Standing> = new LRUCache({ max: maxEntries, ttlResolution: 0 });
   return {
     name: 'memory',
     timeoutMs,
     isReady: () => true,
     read: async (keys) => keys.map((key) => values.get(key)),
     write: async (key, bytes, ttlMs) => {
-      tokens.delete(key);
+      standing.delete(key);
       values.set(key, bytes, { ttl: ttlMs });
     },
     delete: async (keys) => {
       for (const key of keys) {
-        tokens.delete(key);
+        standing.delete(key);
         values.delete(key);
       }
     },
     patch: async (key, head, next, ttlMs) => {
-      tokens.delete(key);
+      standing.delete(key);
       const bytes = values.get(key);
       if (!bytes || !beginsWith(bytes, head)) return void values.delete(key);
       const patched = Uint8Array.from(bytes);
@@ -49,7 +55,7 @@ export function memoryTier(options: MemoryTierOptions = {}): Tier {
       const leftMs = Math.ceil(values.getRemainingTTL(key));
       values.set(key, patched, { ttl: Math.min(ttlMs, leftMs) });
     },
-    leases: memoryLeases(values, tokens),
+    leases: memoryLeases(values, standing),
     bus: memoryBus(),
   };
 }
@@ -71,27 +77,36 @@ function memoryBus(): TierBus {
   };
 }
 
-function memoryLeases(values: Shelf<Uint8Array>, tokens: Shelf<string>): TierLeases {
+function memoryLeases(values: Shelf<Uint8Array>, standing: Shelf<Standing>): TierLeases {
+  function endOf(key: string, token: string): LeaseEnd {
+    const lease = standing.get(key);
+    if (lease?.token !== token) return 'gone';
+    standing.delete(key);
+    return lease.isAwaited ? 'awaited' : 'ended';
+  }
+
   return {
     async take(key, token, ms, known) {
       const bytes = values.get(key);
       if (bytes?.length && !(known && beginsWith(bytes, known))) return bytes;
-      if (tokens.get(key) !== undefined) return 'held';
-      tokens.set(key, token, { ttl: ms });
-      return 'taken';
+      const lease = standing.get(key);
+      if (!lease) {
+        standing.set(key, { token, isAwaited: false }, { ttl: ms });
+        return 'taken';
+      }
+      lease.isAwaited = true;
+      return 'held';
     },
     async renew(key, token, ms) {
-      if (tokens.get(key) === token) tokens.set(key, token, { ttl: ms });
+      const lease = standing.get(key);
+      if (lease?.token === token) standing.set(key, lease, { ttl: ms });
     },
     async write(key, token, bytes, ttlMs) {
-      if (tokens.get(key) !== token) return false;
-      tokens.delete(key);
-      values.set(key, bytes, { ttl: ttlMs });
-      return true;
+      const end = endOf(key, token);
+      if (end !== 'gone') values.set(key, bytes, { ttl: ttlMs });
+      return end;
     },
-    async release(key, token) {
-      if (tokens.get(key) === token) tokens.delete(key);
-    },
+    release: async (key, token) => endOf(key, token),
   };
 }
 

@@ -2,7 +2,7 @@ import type { BatchReader } from './batch-reader.ts';
 import type { Bus } from './bus.ts';
 import { Deletes } from './deletes.ts';
 import { AWAY, type Guard } from './guard.ts';
-import { escapeKey } from './keys.ts';
+import type { Names } from './names.ts';
 import { EVERYTHING, type Generation, isOver, newId, type Tags } from './tags.ts';
 import type { Tier } from './tier.ts';
 
@@ -11,6 +11,9 @@ export interface Stamp {
   readonly tag: string;
   readonly id: string;
 }
+
+/** All values are lost with the id that they all have, and it is one small key. */
+const KEEP_EVERYTHING_MS = 10 * 365 * 86_400_000;
 
 const noTags: readonly Generation[] = [];
 
@@ -21,12 +24,13 @@ export interface StamperParts {
   readonly guard: Guard;
   readonly reader: BatchReader;
   readonly bus: Bus | undefined;
+  readonly names: Names;
+  /** Called when L2 has confirmed invalidations that waited. */
+  readonly onLate: (tags: readonly string[]) => void;
 }
 
 /** How the ids of tags are kept in L2. */
 export interface StamperOptions {
-  /** What all keys of this cache begin with. */
-  readonly prefix: string;
   /** How long an id is kept, longer than any entry. */
   readonly keepMs: number;
 }
@@ -42,8 +46,10 @@ export class Stamper {
   constructor(parts: StamperParts, options: StamperOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#waiting = new Deletes(parts.guard, (tags) =>
-      Promise.all(tags.map((tag) => this.#renew(tag, newId()))),
+    this.#waiting = new Deletes(
+      parts.guard,
+      (tags) => Promise.all(tags.map((tag) => this.#renew(tag, newId()))),
+      parts.onLate,
     );
   }
 
@@ -126,11 +132,11 @@ export class Stamper {
   }
 
   async #read(tag: string): Promise<Generation | undefined> {
-    const { tags, reader, guard } = this.#parts;
+    const { tags, reader, guard, names } = this.#parts;
     if (this.#waiting.has(tag)) return undefined;
     const before = tags.last(tag);
     const { epoch } = tags;
-    const bytes = await reader.read(this.#nameOf(tag));
+    const bytes = await reader.read(names.ofTag(tag));
     if (bytes === AWAY || this.#waiting.has(tag)) return undefined;
     // What was heard or said meanwhile may be newer than the answer.
     if (tags.last(tag) !== before) return tags.checked(tag) ?? this.#read(tag);
@@ -141,16 +147,13 @@ export class Stamper {
 
   /** One after the other on the same connection: who hears of the id finds it there. */
   async #renew(tag: string, id: string): Promise<Generation | undefined> {
-    const { tags, tier, bus } = this.#parts;
+    const { tags, tier, bus, names } = this.#parts;
     const before = tags.last(tag);
     const { epoch } = tags;
-    const write = tier.write(this.#nameOf(tag), Buffer.from(id, 'latin1'), this.#options.keepMs);
+    const keepMs = tag === EVERYTHING ? KEEP_EVERYTHING_MS : this.#options.keepMs;
+    const write = tier.write(names.ofTag(tag), Buffer.from(id, 'latin1'), keepMs);
     await Promise.all([write, bus?.announceTag(tag, id, write)]);
     // Which of two changes came last, only L2 knows.
     return tags.last(tag) === before ? tags.learn(tag, id, epoch) : undefined;
-  }
-
-  #nameOf(tag: string): string {
-    return `${this.#options.prefix}#{${tag === EVERYTHING ? '%all' : escapeKey(tag)}}`;
   }
 }

@@ -47,6 +47,14 @@ describe.each(['with a bus', 'without a bus'])('processes that share L2, %s', (h
     };
   });
 
+  test('the id that every entry has is kept for years, as all values are lost with it', async () => {
+    const write = vi.spyOn(tier, 'write');
+    await open().set('a', 'value', tagged);
+    const keptFor = (name: string) => write.mock.calls.find(([key]) => key.endsWith(name))?.[2];
+    expect(keptFor('#{%all}')).toBeGreaterThan(5 * 365 * 86_400_000);
+    expect(keptFor('#{catalog}')).toBe(86_400_000);
+  });
+
   test('a tag invalidates its values everywhere, also for failing loaders, and no others', async () => {
     const [here, there] = [open(), open()];
     await here.set('a', 'old', tagged);
@@ -337,8 +345,27 @@ describe('what a process knows about tags', () => {
     const oldest = tags.learn('oldest', 'id', 0);
     for (let i = 0; i < 100_000; i += 1) tags.learn(`${i}`, 'id', 0);
     expect(oldest.isOver).toBe(true);
-    expect(tags.last('oldest')).toBeUndefined();
+    expect(tags.checked('oldest')).toBeUndefined();
     expect(tags.last('0')?.isOver).toBe(false);
+  });
+
+  test('never ends the tag that every entry has for want of room', () => {
+    const ended = vi.fn();
+    const tags = new Tags(ended);
+    const everything = tags.learn(EVERYTHING, 'id', 0);
+    for (let i = 0; i < 100_001; i += 1) tags.learn(`${i}`, 'id', 0);
+    expect(everything.isOver).toBe(false);
+    expect(ended).not.toHaveBeenCalledWith(EVERYTHING);
+    expect(tags.last('0')?.isOver).toBe(true);
+  });
+
+  test('tags that others invalidate take no room from those that are known here, nor ever more', () => {
+    const tags = new Tags(() => undefined);
+    const known = tags.learn('catalog', 'id', 0);
+    for (let i = 0; i < 150_000; i += 1) tags.end(`${i}`);
+    expect(known.isOver).toBe(false);
+    expect(tags.last('149999')?.isOver).toBe(true);
+    expect(tags.last('0')).toBeUndefined();
   });
 
   test('says when everything has ended, not when it is first heard of', () => {

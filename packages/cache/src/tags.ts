@@ -21,6 +21,9 @@ export interface Generation {
 /** Dropping a generation ends its entries, so more are kept than are usual. */
 const MAX_TAGS = 100_000;
 
+/** That a tag has ended is of interest as long as somebody asks L2 for its id, so fewer are remembered. */
+const MAX_ENDED = 10_000;
+
 export function newId(): string {
   return randomBytes(9).toString('base64url');
 }
@@ -38,6 +41,8 @@ export class Tags {
   #epoch = 0;
   readonly #onEnd: (tag: string) => void;
   readonly #known = new Map<string, Generation>();
+  /** One for each tag that has ended and has not been learned since. */
+  readonly #ended = new Map<string, Generation>();
 
   /** @param onEnd told of each tag that was invalidated */
   constructor(onEnd: (tag: string) => void) {
@@ -51,27 +56,27 @@ export class Tags {
 
   /** The generation as last known; it may be over. */
   last(tag: string): Generation | undefined {
-    return this.#known.get(tag);
+    return this.#known.get(tag) ?? this.#ended.get(tag);
   }
 
   /** The generation, unless it is over or a change may have been missed since it was learned. */
   checked(tag: string): Generation | undefined {
     const generation = this.#known.get(tag);
-    if (!generation || generation.isOver) return undefined;
+    if (!generation) return undefined;
     return generation.checkedAt === this.#epoch ? generation : undefined;
   }
 
   /** @param epoch when L2 or another process said so */
   learn(tag: string, id: string, epoch: number): Generation {
     const known = this.#known.get(tag);
-    if (known && known.id === id && !known.isOver) {
+    if (known && known.id === id) {
       known.checkedAt = epoch;
       return known;
     }
-    if (known && !known.isOver) this.end(tag);
+    if (known) this.end(tag);
     this.order += 1;
     const generation = { tag, id, order: this.order, checkedAt: epoch, isOver: false };
-    this.#known.delete(tag);
+    this.#ended.delete(tag);
     this.#known.set(tag, generation);
     this.#forgetOldest();
     return generation;
@@ -80,7 +85,7 @@ export class Tags {
   /** The generation as last known, or one that only this process knows. */
   assume(tag: string): Generation {
     const known = this.#known.get(tag);
-    return known && !known.isOver ? known : this.learn(tag, newId(), this.#epoch - 1);
+    return known ?? this.learn(tag, newId(), this.#epoch - 1);
   }
 
   /** What comes after it has to be asked; who asks at this moment sees that `last` has changed. */
@@ -88,7 +93,10 @@ export class Tags {
     const known = this.#known.get(tag);
     if (known) known.isOver = true;
     this.#known.delete(tag);
-    this.#known.set(tag, { tag, id: '', order: this.order, checkedAt: -1, isOver: true });
+    this.#ended.delete(tag);
+    this.#ended.set(tag, { tag, id: '', order: this.order, checkedAt: -1, isOver: true });
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > MAX_ENDED && oldest !== undefined) this.#ended.delete(oldest);
     this.endings += 1;
     this.#onEnd(tag);
   }
@@ -101,9 +109,10 @@ export class Tags {
   /** What nobody can end any more must be over. */
   #forgetOldest(): void {
     if (this.#known.size <= MAX_TAGS) return;
-    const [oldest] = this.#known.keys();
-    if (oldest === undefined) return;
-    this.end(oldest);
-    this.#known.delete(oldest);
+    for (const oldest of this.#known.keys()) {
+      if (oldest === EVERYTHING) continue;
+      this.end(oldest);
+      return;
+    }
   }
 }

@@ -36,6 +36,12 @@ export interface Tier {
 }
 
 /**
+ * What a lease came to when it was used or given back: `awaited` when somebody has asked for it in
+ * vain, and is to be told; `gone` when it had ended before.
+ */
+export type LeaseEnd = 'ended' | 'awaited' | 'gone';
+
+/**
  * At most one lease stands on a key. It ends with its time, when it is used or released, and when
  * the key is written or deleted: what was loaded under it may then be older than that.
  */
@@ -52,17 +58,21 @@ export interface TierLeases {
   ): Promise<'taken' | 'held' | Uint8Array>;
   /** Lets the lease last for `ms` from now, if it stands. */
   renew(key: string, token: string, ms: number): Promise<void>;
-  /** Writes as `Tier.write` does and ends the lease; writes nothing and resolves false when it no longer stands. */
-  write(key: string, token: string, bytes: Uint8Array, ttlMs: number): Promise<boolean>;
+  /** Writes as `Tier.write` does and ends the lease; writes nothing when it no longer stands. */
+  write(key: string, token: string, bytes: Uint8Array, ttlMs: number): Promise<LeaseEnd>;
   /** Ends the lease, if it stands. */
-  release(key: string, token: string): Promise<void>;
+  release(key: string, token: string): Promise<LeaseEnd>;
 }
 
 /** Carries short texts between processes, as well as it can. */
 export interface TierBus {
+  /** Whether it tells its listeners what was `touched`. Default false. */
+  readonly tracks?: boolean;
   /**
    * Listens until the function that it returns is called. Its own messages may come back to it.
    * `up` is called when messages are heard from now on, `down` when some may be missed.
+   *
+   * @param channel also what the keys begin with that the listener is to know of, if they are `touched`
    */
   subscribe(channel: string, listener: BusListener): () => void;
   /**
@@ -77,4 +87,9 @@ export interface BusListener {
   message(text: string): void;
   up(): void;
   down(): void;
+  /**
+   * Only called by a tier that can tell: the bytes under these keys were changed by whoever it was,
+   * or have expired; undefined when those under all keys may have been. Who hears it reads them anew.
+   */
+  touched(keys: readonly string[] | undefined): void;
 }

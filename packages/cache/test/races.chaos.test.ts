@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedis, startValkey } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
+import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Fleet, range, say, until } from './faults/fleet.ts';
 
@@ -124,3 +125,110 @@ describe.each([
     expect({ noticed, elsewhere, stale }).toEqual({ noticed: 0, elsewhere: 0, stale: 0 });
   });
 });
+
+describe.each([
+  ['Redis', startRedis],
+  ['Valkey', startValkey],
+])(
+  'somebody who knows of no cache changes rows, and three processes track on %s',
+  (name, start) => {
+    const server = useServer(start, { own: true });
+    const all = range(0, 100);
+    let fleet: Fleet;
+    let outsider: Redis;
+
+    beforeEach(async () => {
+      outsider = new Redis(server().url);
+      fleet = await Fleet.start(3, server().url, () => ({ timeoutMs: 3000, tracking: true }));
+      await fleet.calm();
+    });
+    afterEach(async () => {
+      expect(await fleet.rejections()).toBe(0);
+      outsider.disconnect();
+      await fleet.stop();
+    });
+
+    /** Changes the rows, and then what Redis has of them. */
+    async function change(act: (name: string) => Promise<unknown>): Promise<void> {
+      for (const row of all) fleet.rows.change(row);
+      await Promise.all(all.map((row) => act(fleet.nameOf(row))));
+    }
+
+    /** What every process serves once it has heard of the change: old ones, and loads in the whole fleet. */
+    async function count() {
+      const loadsOf = async () => {
+        const stats = await Promise.all(fleet.nodes.map((node) => node.call('stats')));
+        return stats.reduce((sum, { loads }) => sum + loads, 0);
+      };
+      const before = await loadsOf();
+      for (const node of fleet.nodes) {
+        await until('the change is heard', 5000, async () => {
+          const kept = await node.call('peek', all);
+          return fleet.countStale(all, kept) === 0;
+        });
+      }
+      const stale = await fleet.stale(all);
+      return { stale, loads: (await loadsOf()) - before };
+    }
+
+    test.each<[string, (name: string) => Promise<unknown>]>([
+      ['DEL', (key) => outsider.del(key)],
+      ['SET', (key) => outsider.set(key, 'of another language')],
+      ['PEXPIRE', (key) => outsider.pexpire(key, 1)],
+    ])('100 rows changed by %s are served old by nobody, and loaded once', async (how, act) => {
+      for (const node of fleet.nodes) await node.call('load', all);
+      await change(act);
+      const counts = await count();
+      say(`${how} by somebody else on ${name}`, counts);
+      expect(counts).toEqual({ stale: 0, loads: 100 });
+    });
+
+    test('100 rows deleted while other processes read the old ones from Redis are served old by nobody', async () => {
+      const reader = fleet.node(1);
+      await fleet.node(0).call('load', all);
+      reader.data?.delay(150);
+      const reading = reader.call('get', all);
+      await sleep(220);
+      await change((key) => outsider.del(key));
+      const raced = fleet.countStale(all, await reading);
+      reader.data?.heal();
+      const { stale } = await count();
+      say(`DEL by somebody else during reads on ${name}`, { raced, stale });
+      expect(stale).toBe(0);
+      expect(raced).toBeGreaterThan(50);
+    });
+
+    test('100 rows deleted with their leases while loaders have the old ones are served old by nobody', async () => {
+      const { loads } = await fleet.node(1).call('stats');
+      const loading = fleet.node(1).call('load', all, { takesMs: 500 });
+      await until('all loaders run', 5000, async () => {
+        return (await fleet.node(1).call('stats')).loads >= loads + 100;
+      });
+      await change((key) => outsider.del(key, `~${key}`));
+      const raced = fleet.countStale(all, await loading);
+      const { stale } = await count();
+      say(`DEL by somebody else during loads on ${name}`, { raced, stale });
+      expect({ raced, stale }).toEqual({ raced: 100, stale: 0 });
+    });
+
+    test.each(['ears', 'data'] as const)(
+      '100 rows deleted while the %s of a process are cut are served old by nobody once that is noticed',
+      async (way) => {
+        const deaf = fleet.node(2);
+        await fleet.stale(all);
+        const { busLosses } = (await deaf.call('stats')).l2;
+        deaf[way]?.cut();
+        await change((key) => outsider.del(key));
+        await until('the loss is noticed', 5000, async () => {
+          return (await deaf.call('stats')).l2.busLosses > busLosses;
+        });
+        const noticed = fleet.countStale(all, await deaf.call('load', all));
+        deaf[way]?.heal();
+        await fleet.calm();
+        const { stale } = await count();
+        say(`DEL by somebody else while ${way} are cut on ${name}`, { noticed, stale });
+        expect({ noticed, stale }).toEqual({ noticed: 0, stale: 0 });
+      },
+    );
+  },
+);

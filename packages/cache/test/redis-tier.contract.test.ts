@@ -2,8 +2,8 @@ import { redisTier } from '@shopgpt/cache/redis';
 import { tierContract } from '@shopgpt/cache/testing';
 import { startRedis, startValkey } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Cluster, Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 describe.each([
   ['Redis', startRedis],
@@ -27,6 +27,63 @@ describe.each([
     leases: true,
     patch: true,
     bus: true,
+  });
+
+  describe('with tracking', () => {
+    let tracked: Redis;
+    let ears: Redis;
+
+    beforeAll(() => {
+      tracked = client.duplicate();
+      ears = client.duplicate({ protocol: 2 });
+    });
+    afterAll(() => {
+      tracked.disconnect();
+      ears.disconnect();
+    });
+
+    tierContract(
+      test,
+      () => redisTier({ client: tracked, subscriber: ears, timeoutMs: 1000, tracking: true }),
+      { leases: true, patch: true, bus: true, deleteFromOutside: (key) => client.del(key) },
+    );
+  });
+
+  describe('with automatic pipelines', () => {
+    let piped: Redis;
+
+    beforeAll(() => {
+      piped = client.duplicate({ enableAutoPipelining: true });
+    });
+    afterAll(() => piped.disconnect());
+
+    tierContract(test, () => redisTier({ client: piped, timeoutMs: 1000 }), {
+      leases: true,
+      patch: true,
+    });
+  });
+
+  test('nothing comes between the end of a lease and the write that ends it', async () => {
+    const ears = client.duplicate({ protocol: 2 });
+    const tracked = client.duplicate();
+    const tiers = [
+      redisTier({ client }),
+      redisTier({ client: tracked, subscriber: ears, tracking: true }),
+    ];
+    const monitor = await client.monitor();
+    const seen: string[] = [];
+    monitor.on('monitor', (_time, [command = '', ...args]: string[], source: string) => {
+      const isOurs = args.some((arg) => arg.includes('{watched}')) || /multi|exec/.test(command);
+      if (isOurs && !/^eval/i.test(command))
+        seen.push(`${source === 'lua' ? 'lua ' : ''}${command}`);
+    });
+    for (const tier of tiers) await tier.write('contract:{watched}', Buffer.of(1), 60_000);
+    await vi.waitFor(() => expect(seen.length).toBe(6));
+    expect(seen.slice(0, 2)).toEqual(['lua UNLINK', 'lua SET']);
+    expect(seen.slice(2).sort()).toEqual(['exec', 'multi', 'set', 'unlink']);
+    monitor.disconnect();
+    ears.disconnect();
+    tracked.disconnect();
   });
 
   test('a key that holds something else than a string has no value', async () => {
@@ -59,4 +116,19 @@ test('redisTier refuses a client that is none, and a deadline that is none', () 
   expect(() => redisTier({ client: {} as never })).toThrow('client must have getBuffer()');
   const client = new Redis({ lazyConnect: true });
   expect(() => redisTier({ client, timeoutMs: 0 })).toThrow('timeoutMs must be a positive integer');
+});
+
+test('redisTier refuses to track where Redis could not tell', () => {
+  const client = new Redis({ lazyConnect: true });
+  const [subscriber, other] = [client.duplicate({ protocol: 2 }), client.duplicate()];
+  const tracking = true;
+  expect(() => redisTier({ client, tracking })).toThrow('tracking needs a subscriber');
+  expect(() => redisTier({ client, subscriber: other, tracking })).toThrow('protocol 2, got 3');
+  const cluster = new Cluster(['127.0.0.1:1'], { lazyConnect: true });
+  expect(() => redisTier({ client: cluster, subscriber, tracking })).toThrow('one of a Cluster');
+  const piped = client.duplicate({ enableAutoPipelining: true });
+  expect(() => redisTier({ client: piped, subscriber, tracking })).toThrow('enableAutoPipelining');
+  expect(redisTier({ client, subscriber, tracking }).bus?.tracks).toBe(true);
+  const third = client.duplicate({ protocol: 2 });
+  expect(() => redisTier({ client, subscriber: third, tracking })).toThrow('another subscriber');
 });

@@ -1,10 +1,11 @@
 import { startRedisSentinel } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
+import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import type { Fault } from './checker/faults.ts';
 import { judge } from './checker/judge.ts';
 import { makeHistory } from './checker/run.ts';
-import { Fleet, range, say } from './faults/fleet.ts';
+import { Fleet, range, say, until } from './faults/fleet.ts';
 
 const ttlMs = 6000;
 const bounds = { busMs: 1500, lostMs: ttlMs + 1500 };
@@ -27,7 +28,11 @@ test('a failover by sentinels undoes deletes for a ttl at most; before it and af
 }, async () => {
   const sentinels = sentinel().url.split(',');
   const redis = { sentinels, master: sentinel().master };
-  await using fleet = await Fleet.start(3, redis, () => ({ ttlMs, timeoutMs: 300 }));
+  await using fleet = await Fleet.start(3, redis, () => ({
+    ttlMs,
+    timeoutMs: 300,
+    tracking: true,
+  }));
   await fleet.calm();
   const plan = { seed: Math.floor(Math.random() * 1_000_000), rows, roundMs: 2000 };
   const before = judge(await makeHistory(fleet, sentinel(), { ...plan, rounds: [[]] }), bounds);
@@ -54,5 +59,23 @@ test('a failover by sentinels undoes deletes for a ttl at most; before it and af
   expect(beyond.slice(0, 3)).toEqual([]);
   expect(unacknowledged).toBeGreaterThan(0);
   expect(await fleet.stale(range(0, rows))).toBe(0);
+  expect(await unheard(fleet)).toBe(0);
   expect(await fleet.rejections()).toBe(0);
 });
+
+/** Somebody who knows of no cache changes rows on the new master: how many old ones are served when all should have heard. */
+async function unheard(fleet: Fleet): Promise<number> {
+  const all = range(0, rows);
+  const [host = '', port] = sentinel().url.split(',')[0]?.split('//')[1]?.split(':') ?? [];
+  const sentinels = [{ host, port: Number(port) }];
+  const outsider = new Redis({ sentinels, name: sentinel().master });
+  for (const row of all) fleet.rows.change(row);
+  await outsider.unlink(...all.map((row) => fleet.nameOf(row)));
+  outsider.disconnect();
+  for (const node of fleet.nodes) {
+    await until('all have heard', 2000, async () => {
+      return fleet.countStale(all, await node.call('peek', all)) === 0;
+    });
+  }
+  return fleet.stale(all);
+}

@@ -1,4 +1,4 @@
-import { type Batch, Caller } from '../batch.ts';
+import type { Batch } from '../batch.ts';
 import { endOfTick, systemClock } from '../clock.ts';
 import { Dispatcher } from '../dispatcher.ts';
 import { ResultShapeError, show } from '../errors.ts';
@@ -46,11 +46,11 @@ export class DataLoader<K, V, C = K> {
       isGrouped: false,
       leaveWhenFull: false,
       clock: systemClock,
-      wait: (_, ripen) => {
+      wait: (ripen) => {
         schedule.call(this, ripen);
         return undefined;
       },
-      send: (batch, arrived) => this.#send(batch, arrived),
+      send: (batch) => this.#send(batch),
     });
   }
 
@@ -118,7 +118,7 @@ export class DataLoader<K, V, C = K> {
 
   #enqueue(key: K): Promise<V> {
     return new Promise((resolve, reject) => {
-      this.#dispatcher.board(this.#dispatcher.onlyLane, key, new Caller(resolve, reject));
+      this.#dispatcher.board(this.#dispatcher.onlyLane, key, { calls: 1, resolve, reject });
     });
   }
 
@@ -130,7 +130,7 @@ export class DataLoader<K, V, C = K> {
     });
   }
 
-  #send(batch: Batch<K, V>, arrived: () => void): void {
+  #send(batch: Batch<K, V>): void {
     const sent = batch.items.length === 0 ? Promise.resolve([]) : this.#callBatchFn(batch.items);
     sent
       .then((values) => {
@@ -148,7 +148,7 @@ export class DataLoader<K, V, C = K> {
         for (const key of batch.items) this.clear(key);
         batch.reject(error);
       })
-      .then(arrived);
+      .then(() => this.#dispatcher.arrived(batch));
   }
 
   #callBatchFn(keys: readonly K[]): Promise<unknown> {

@@ -5,10 +5,28 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until it is told to go on. */
-export class ManualClock implements Clock {
-  #nowMs = 0;
+/** A clock that stands still until it is moved. */
+export interface ManualClock extends Required<Clock> {
+  /** How many timers are set. */
+  readonly timers: number;
+  /** Lets time pass, in ms, and runs each timer that is due, at its time, in their order. */
+  advance(ms: number): void;
+  /** Lets time pass, in ms, as a blocked event loop does: what became due runs afterwards, late. */
+  block(ms: number): void;
+}
+
+/** @param startMs where the clock begins, default 0 */
+export function manualClock(startMs = 0): ManualClock {
+  return new StandingClock(startMs);
+}
+
+class StandingClock implements ManualClock {
+  #nowMs: number;
   readonly #timers = new Set<Timer>();
+
+  constructor(startMs: number) {
+    this.#nowMs = startMs;
+  }
 
   now(): number {
     return this.#nowMs;
@@ -20,12 +38,10 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** How many timers are set. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Lets `ms` milliseconds pass and runs each timer that is due, at its time, in their order. */
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;
     for (let due = this.#next(endMs); due; due = this.#next(endMs)) {
@@ -36,7 +52,6 @@ export class ManualClock implements Clock {
     this.#nowMs = endMs;
   }
 
-  /** Lets `ms` milliseconds pass as a blocked event loop does: what became due runs afterwards, late. */
   block(ms: number): void {
     this.#nowMs += ms;
     for (let due = this.#next(this.#nowMs); due; due = this.#next(this.#nowMs)) {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { ManualClock, scriptedBackend } from './index.ts';
+import { manualClock, scriptedBackend } from './index.ts';
 
 describe('a manual clock', () => {
   test('runs timers at their time and in their order, also those that timers set', () => {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const log: string[] = [];
     const note = (name: string) => () => log.push(`${name} at ${clock.now()}`);
     clock.after(20, note('late'));
@@ -18,7 +18,7 @@ describe('a manual clock', () => {
   });
 
   test('runs them late, in their order, after the loop was blocked', () => {
-    const clock = new ManualClock();
+    const clock = manualClock();
     const log: number[] = [];
     clock.after(20, () => log.push(20, clock.now()));
     clock.after(10, () => log.push(10, clock.now()));

@@ -1,3 +1,3 @@
 export { failingCall, hangingCall, slowCall } from './calls.ts';
-export { createManualClock, type ManualClock } from './manual-clock.ts';
+export { type ManualClock, manualClock } from './manual-clock.ts';
 export { createStuckBreaker } from './stuck-breaker.ts';

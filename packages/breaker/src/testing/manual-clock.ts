@@ -1,22 +1,40 @@
 import type { Clock } from '../clock.ts';
 
-/** A clock that moves only by hand; its timers run when their time has come. */
-export class ManualClock implements Required<Clock> {
-  #nowMs = 0;
-  readonly #startedAtEpochMs: number;
+/** A clock that stands still until it is moved; to be passed as the `clock` of a breaker or a policy. */
+export interface ManualClock extends Required<Clock> {
+  /** Timers that have not run yet. */
+  readonly timers: number;
+  setTimer(run: () => void, delayMs: number): () => void;
+  /** Lets time pass, in ms, on both clocks: each timer runs at its own time, and what waits for it goes on before the next. */
+  advance(ms: number): Promise<void>;
+  /** Lets time pass, in ms, with no timer running meanwhile, as for a process that was frozen. */
+  jump(ms: number): void;
+  /** Sets the wall clock forward or back, in ms, as an administrator would; no time passes. */
+  setWallBy(ms: number): void;
+}
+
+/** @param startMs where the monotonic clock begins, default 0 */
+export function manualClock(startMs = 0): ManualClock {
+  return new StandingClock(startMs);
+}
+
+class StandingClock implements ManualClock {
+  #nowMs: number;
+  /** How far the wall clock is ahead of the monotonic one. */
+  #wallAheadMs: number;
   readonly #timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
 
-  constructor(startedAtEpochMs: number) {
-    this.#startedAtEpochMs = startedAtEpochMs;
+  constructor(startMs: number) {
+    this.#nowMs = startMs;
+    this.#wallAheadMs = Date.UTC(2026, 0, 1) - startMs;
   }
 
-  /** Milliseconds since the clock was created. */
   now(): number {
     return this.#nowMs;
   }
 
   wall(): number {
-    return this.#startedAtEpochMs + this.#nowMs;
+    return this.#nowMs + this.#wallAheadMs;
   }
 
   setTimer(run: () => void, delayMs: number): () => void {
@@ -25,12 +43,10 @@ export class ManualClock implements Required<Clock> {
     return () => this.#timers.delete(timer);
   }
 
-  /** Timers that have not run yet. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Lets `ms` pass: each timer runs at its own time, and what waits for it goes on before the next. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
     await settled();
@@ -43,24 +59,18 @@ export class ManualClock implements Required<Clock> {
     this.#nowMs = untilMs;
   }
 
-  /** Lets `ms` pass with no timer running meanwhile, as for a process that was frozen. */
   jump(ms: number): void {
     this.#nowMs += ms;
+  }
+
+  setWallBy(ms: number): void {
+    this.#wallAheadMs += ms;
   }
 
   #firstDue(untilMs: number) {
     const due = [...this.#timers].filter((timer) => timer.dueMs <= untilMs);
     return due.sort((a, b) => a.dueMs - b.dueMs)[0];
   }
-}
-
-/**
- * Creates a clock for tests, to be passed as the `clock` of a breaker or a policy.
- *
- * @param startedAtEpochMs what `wall()` says at first; default 2025-01-01
- */
-export function createManualClock(startedAtEpochMs: number = Date.UTC(2025, 0, 1)): ManualClock {
-  return new ManualClock(startedAtEpochMs);
 }
 
 /** Everything that can go on without time passing has gone on. */

@@ -1,19 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { createPolicy, createTimeout } from '../policy.ts';
-import {
-  createManualClock,
-  createStuckBreaker,
-  failingCall,
-  hangingCall,
-  slowCall,
-} from './index.ts';
+import { createStuckBreaker, failingCall, hangingCall, manualClock, slowCall } from './index.ts';
 
 test('the door has these names and no others', async () => {
   expect(Object.keys(await import('./index.ts')).sort()).toEqual([
-    'createManualClock',
     'createStuckBreaker',
     'failingCall',
     'hangingCall',
+    'manualClock',
     'slowCall',
   ]);
 });
@@ -51,7 +45,7 @@ describe('calls', () => {
   });
 
   test('hang until their signal is aborted, or for ever', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const timeout = createTimeout(100, { clock });
     const reasons: unknown[] = [];
     for (const ignoresSignal of [false, true]) {
@@ -65,7 +59,7 @@ describe('calls', () => {
   });
 
   test('are slow by the clock', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const timeout = createTimeout(100, { clock });
     const inTime = timeout.execute(slowCall(clock, 99, 'in time'));
     const late = timeout.execute(slowCall(clock, 101, 'late'));
@@ -79,22 +73,31 @@ describe('calls', () => {
 
 describe('a manual clock', () => {
   test('runs timers in the order of their times, each at its own', async () => {
-    const clock = createManualClock(1_000);
+    const clock = manualClock(1_000);
+    const wallMs = clock.wall();
     const ran: [string, number, number][] = [];
-    const note = (name: string) => () => ran.push([name, clock.now(), clock.wall()]);
+    const note = (name: string) => () => ran.push([name, clock.now(), clock.wall() - wallMs]);
     clock.setTimer(note('b'), 20);
     clock.setTimer(() => clock.setTimer(note('a again'), 5), 10);
     const cancel = clock.setTimer(note('never'), 1);
     cancel();
     await clock.advance(20);
     expect(ran).toEqual([
-      ['a again', 15, 1_015],
-      ['b', 20, 1_020],
+      ['a again', 1_015, 15],
+      ['b', 1_020, 20],
     ]);
   });
 
+  test('has a wall clock that can be set, while no time passes', () => {
+    const clock = manualClock();
+    const wallMs = clock.wall();
+    clock.setWallBy(-5_000);
+    clock.jump(1_000);
+    expect([clock.now(), clock.wall() - wallMs]).toEqual([1_000, -4_000]);
+  });
+
   test('runs no timer when it jumps, but what is overdue at the next advance', async () => {
-    const clock = createManualClock();
+    const clock = manualClock();
     const ran: number[] = [];
     clock.setTimer(() => ran.push(clock.now()), 10);
     clock.jump(100);

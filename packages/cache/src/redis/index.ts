@@ -1,24 +1,14 @@
 import { checkDelay, checkMethods } from '../check.ts';
 import type { Tier, TierBus, TierLeases } from '../tier.ts';
+import { hearErrors, type RedisClient, run, toBuffer } from './client.ts';
 import { hubOf, type RedisSubscriber } from './hub.ts';
+import { leaseOf } from './names.ts';
 import * as scripts from './scripts.ts';
+import { type Tracker, trackerOf } from './tracker.ts';
+import { endOf, scriptedWrites, trackedWrites, type Writes } from './writes.ts';
 
+export type { RedisClient } from './client.ts';
 export type { RedisSubscriber } from './hub.ts';
-
-/** What we need of a client: the `Redis` and `Cluster` of ioredis have it. */
-export interface RedisClient {
-  /** `ready` when a command can be sent at once, `wait` before the first one. */
-  readonly status: string;
-  /** True for a Cluster, where one command can only have keys of one slot. */
-  readonly isCluster?: boolean;
-  getBuffer(key: string): Promise<Buffer | null>;
-  mgetBuffer(keys: string[]): Promise<(Buffer | null)[]>;
-  set(key: string, value: Buffer, px: 'PX', milliseconds: number): Promise<unknown>;
-  unlink(...keys: string[]): Promise<unknown>;
-  publish(channel: string, message: string): Promise<unknown>;
-  callBuffer(command: string, args: (string | Buffer | number)[]): Promise<unknown>;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-}
 
 /** How `redisTier` uses its client. */
 export interface RedisTierOptions {
@@ -31,6 +21,14 @@ export interface RedisTierOptions {
   readonly subscriber?: RedisSubscriber;
   /** How long one operation may take, in ms. Default 50. The client's own timeouts are not relied upon. */
   readonly timeoutMs?: number;
+  /**
+   * Whether L1 also hears what others than these caches do to their keys: `redis-cli`, another
+   * language, expiry, eviction, FLUSHALL. Needs a subscriber that speaks RESP2,
+   * `client.duplicate({ protocol: 2 })`, and a client of one Redis, not of a Cluster, without `enableAutoPipelining`. Every value
+   * that is written by another process is then read from Redis once more before L1 serves it.
+   * Default false.
+   */
+  readonly tracking?: boolean;
 }
 
 /**
@@ -39,12 +37,22 @@ export interface RedisTierOptions {
  *
  * @throws TypeError or RangeError that names the option and its value
  */
-export function redisTier({ client, subscriber, timeoutMs = 50 }: RedisTierOptions): Tier {
-  checkMethods('client', client, ['getBuffer', 'mgetBuffer', 'set', 'unlink', 'callBuffer', 'on']);
+export function redisTier(options: RedisTierOptions): Tier {
+  const { client, subscriber, timeoutMs = 50 } = options;
+  checkMethods('client', client, [
+    'getBuffer',
+    'mgetBuffer',
+    'unlink',
+    'evalBuffer',
+    'evalshaBuffer',
+    'on',
+  ]);
   if (subscriber)
     checkMethods('subscriber', subscriber, ['subscribe', 'unsubscribe', 'ping', 'on']);
   checkDelay('timeoutMs', timeoutMs);
-  hear(client);
+  const tracker = trackerFor(options);
+  const writes = tracker ? trackedWrites(client) : scriptedWrites(client);
+  hearErrors(client);
   return {
     name: 'redis',
     timeoutMs,
@@ -54,11 +62,7 @@ export function redisTier({ client, subscriber, timeoutMs = 50 }: RedisTierOptio
       const values = await readAll(client, keys);
       return values.map((value) => value ?? undefined);
     },
-    async write(key, bytes, ttlMs) {
-      // The lease first: whoever has it must not write after us.
-      const lease = client.unlink(leaseOf(key));
-      await Promise.all([lease, client.set(key, toBuffer(bytes), 'PX', ttlMs)]);
-    },
+    write: writes.write,
     async delete(keys) {
       if (client.isCluster) await Promise.all(keys.map((key) => client.unlink(key, leaseOf(key))));
       else await client.unlink(...keys, ...keys.map(leaseOf));
@@ -67,15 +71,32 @@ export function redisTier({ client, subscriber, timeoutMs = 50 }: RedisTierOptio
       const args = [toBuffer(head), toBuffer(next), ttlMs];
       await run(client, scripts.patch, [key, leaseOf(key)], args);
     },
-    leases: redisLeases(client),
-    ...(subscriber && { bus: redisBus(client, subscriber) }),
+    leases: redisLeases(client, writes),
+    ...(subscriber && { bus: redisBus(client, subscriber, tracker) }),
   };
 }
 
-function redisBus(client: RedisClient, subscriber: RedisSubscriber): TierBus {
+function trackerFor({ client, subscriber, tracking }: RedisTierOptions): Tracker | undefined {
+  if (!tracking) return undefined;
+  if (!subscriber) throw new TypeError('tracking needs a subscriber');
+  if (client.isCluster || subscriber.isCluster)
+    throw new TypeError('tracking needs a client of one Redis, and client is one of a Cluster');
+  checkMethods('client', client, ['multi', 'client', 'info']);
+  checkMethods('subscriber', subscriber, ['client', 'info']);
+  // Transactions overtake what waits for the next pipeline.
+  if (client.options?.enableAutoPipelining)
+    throw new TypeError('tracking needs a client without enableAutoPipelining');
+  const protocol = subscriber.options?.protocol;
+  if (protocol !== 2)
+    throw new TypeError(`tracking needs a subscriber with protocol 2, got ${protocol}`);
+  return trackerOf(client, subscriber);
+}
+
+function redisBus(client: RedisClient, subscriber: RedisSubscriber, tracker?: Tracker): TierBus {
   const hub = hubOf(subscriber);
   return {
-    subscribe: (channel, listener) => hub.add(channel, listener),
+    tracks: tracker !== undefined,
+    subscribe: (channel, listener) => hub.add(channel, listener, tracker),
     async publish(channel, text, after) {
       // Another node of a Cluster than the one that has the key may be the faster one.
       if (client.isCluster) await after;
@@ -84,7 +105,7 @@ function redisBus(client: RedisClient, subscriber: RedisSubscriber): TierBus {
   };
 }
 
-function redisLeases(client: RedisClient): TierLeases {
+function redisLeases(client: RedisClient, writes: Writes): TierLeases {
   return {
     async take(key, token, ms, known) {
       const args = [token, ms, known ? toBuffer(known) : ''];
@@ -95,52 +116,14 @@ function redisLeases(client: RedisClient): TierLeases {
     async renew(key, token, ms) {
       await run(client, scripts.renew, [leaseOf(key)], [token, ms]);
     },
-    async write(key, token, bytes, ttlMs) {
-      const args = [token, toBuffer(bytes), ttlMs];
-      return (await run(client, scripts.write, [key, leaseOf(key)], args)) === 1;
-    },
+    write: writes.writeLeased,
     async release(key, token) {
-      await run(client, scripts.release, [leaseOf(key)], [token]);
+      return endOf(await run(client, scripts.release, [leaseOf(key)], [token]));
     },
   };
-}
-
-/** No name of a cache begins so; the braces in the key keep both in one slot of a Cluster. */
-function leaseOf(key: string): string {
-  return `~${key}`;
-}
-
-async function run(
-  client: RedisClient,
-  { lua, sha }: scripts.Script,
-  keys: readonly string[],
-  args: readonly (string | Buffer | number)[],
-): Promise<unknown> {
-  const rest = [keys.length, ...keys, ...args];
-  try {
-    return await client.callBuffer('EVALSHA', [sha, ...rest]);
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-    return client.callBuffer('EVAL', [lua, ...rest]);
-  }
-}
-
-const heard = new WeakSet<RedisClient>();
-
-/** One listener however many caches share the client. */
-function hear(client: RedisClient): void {
-  if (heard.has(client)) return;
-  heard.add(client);
-  client.on('error', () => undefined);
 }
 
 function readAll(client: RedisClient, keys: readonly string[]): Promise<(Buffer | null)[]> {
   if (client.isCluster) return Promise.all(keys.map((key) => client.getBuffer(key)));
   return client.mgetBuffer([...keys]);
-}
-
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -14,6 +14,8 @@ export interface FaultyTier extends Tier {
   disconnect(): void;
   /** Messages of the bus get lost, and its listeners are told so. */
   cutBus(): void;
+  /** Tells all who listen that somebody has changed these keys of the tier; without keys, that all may have been. */
+  touch(...keys: string[]): void;
   /** Back to normal. */
   heal(): void;
 }
@@ -44,12 +46,15 @@ export function faultyTier(tier: Tier): FaultyTier {
   const listeners = new Set<BusListener>();
   let isCut = false;
   const faultyBus = (bus: TierBus): TierBus => ({
+    // As `touch` can tell what was touched.
+    tracks: true,
     subscribe(channel, listener) {
       listeners.add(listener);
       const unsubscribe = bus.subscribe(channel, {
         message: (text) => isCut || listener.message(text),
         up: () => isCut || listener.up(),
         down: () => listener.down(),
+        touched: (keys) => isCut || listener.touched(keys),
       });
       return () => {
         listeners.delete(listener);
@@ -82,6 +87,9 @@ export function faultyTier(tier: Tier): FaultyTier {
     cutBus() {
       isCut = true;
       for (const listener of listeners) listener.down();
+    },
+    touch(...keys) {
+      for (const listener of listeners) listener.touched(keys.length > 0 ? keys : undefined);
     },
     fail(...named) {
       failing = named.length > 0 ? named : operations;

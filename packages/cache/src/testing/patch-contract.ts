@@ -52,7 +52,7 @@ export function patchContract(test: TestFunction, open: () => Tier | Promise<Tie
         await tier.leases.take(key, 'a', ms, Uint8Array.from(begin));
         await patch(key, head, next, ms);
         const after = await readPlain(tier, key);
-        assert.equal(await tier.leases.write(key, 'a', Uint8Array.of(6), ms), false);
+        assert.equal(await tier.leases.write(key, 'a', Uint8Array.of(6), ms), 'gone');
         assert.deepEqual(await readPlain(tier, key), after);
       }
     },

@@ -14,6 +14,8 @@ export interface TierCapabilities {
   readonly patch?: boolean;
   /** Whether it has a `bus`. Default false. */
   readonly bus?: boolean;
+  /** For a bus that `tracks`: deletes a key of the tier as somebody would who knows of no cache. Default: it does not. */
+  readonly deleteFromOutside?: (key: string) => Promise<unknown>;
 }
 
 /**
@@ -33,10 +35,13 @@ export function tierContract(
   if (capabilities.leases) leaseContract(test, open);
   if (capabilities.patch) patchContract(test, open);
   if (capabilities.bus) busContract(test, open);
+  const { deleteFromOutside } = capabilities;
+  if (deleteFromOutside) trackingContract(test, open, deleteFromOutside);
   contract('can what it says it can', async (tier) => {
     assert.equal(tier.leases !== undefined, capabilities.leases ?? false);
     assert.equal(tier.patch !== undefined, capabilities.patch ?? false);
     assert.equal(tier.bus !== undefined, capabilities.bus ?? false);
+    assert.equal(tier.bus?.tracks ?? false, deleteFromOutside !== undefined);
   });
 
   contract('is ready once it is connected, and has a name and a deadline', async (tier) => {
@@ -96,14 +101,17 @@ export function tierContract(
 
   contract('does things in the order in which they were called', async (tier, key) => {
     const bytes = Uint8Array.of(1);
-    const [, before, , after] = await Promise.all([
+    const [, before, , after, , last] = await Promise.all([
       tier.write(key, bytes, 60_000),
       tier.read([key]),
       tier.delete([key]),
       tier.read([key]),
+      tier.write(key, bytes, 60_000),
+      tier.read([key]),
     ]);
     assert.equal(before?.[0]?.[0], 1);
     assert.equal(after?.[0], undefined);
+    assert.equal(last?.[0]?.[0], 1);
   });
 
   contract('keeps keys apart that differ in one character', async (tier, key) => {
@@ -147,9 +155,9 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
 
   contract('writes under a lease, and ends it with that', async (leases, key, tier) => {
     await leases.take(key, 'a', ms, undefined);
-    assert.equal(await leases.write(key, 'a', bytes, ms), true);
+    assert.equal(await leases.write(key, 'a', bytes, ms), 'ended');
     assert.deepEqual(await readPlain(tier, key), [1, 2, 3]);
-    assert.equal(await leases.write(key, 'a', Uint8Array.of(9), ms), false);
+    assert.equal(await leases.write(key, 'a', Uint8Array.of(9), ms), 'gone');
     assert.deepEqual(await readPlain(tier, key), [1, 2, 3]);
   });
 
@@ -159,7 +167,7 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
       await tier.write(key, bytes, ms);
       const answer = await leases.take(key, 'a', ms, undefined);
       assert.deepEqual([...answer], [1, 2, 3]);
-      assert.equal(await leases.write(key, 'a', bytes, ms), false);
+      assert.equal(await leases.write(key, 'a', bytes, ms), 'gone');
     },
   );
 
@@ -185,7 +193,7 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
         await leases.take(key, 'a', ms, undefined);
         await end(tier, key);
         const after = await readPlain(tier, key);
-        assert.equal(await leases.write(key, 'a', bytes, ms), false);
+        assert.equal(await leases.write(key, 'a', bytes, ms), 'gone');
         assert.deepEqual(await readPlain(tier, key), after);
         await tier.delete([key]);
         assert.equal(await leases.take(key, 'b', ms, undefined), 'taken');
@@ -195,7 +203,7 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
 
   contract('only who has the lease writes, renews or releases', async (leases, key, tier) => {
     await leases.take(key, 'a', ms, undefined);
-    assert.equal(await leases.write(key, 'b', bytes, ms), false);
+    assert.equal(await leases.write(key, 'b', bytes, ms), 'gone');
     await leases.release(key, 'b');
     await leases.renew(key, 'b', 1);
     assert.equal(await leases.take(key, 'c', ms, undefined), 'held');
@@ -204,17 +212,65 @@ function leaseContract(test: TestFunction, open: () => Tier | Promise<Tier>): vo
     assert.equal(await leases.take(key, 'c', ms, undefined), 'taken');
   });
 
-  contract('a lease ends with its time, and renewing puts that off', async (leases, key) => {
-    const renewed = `${key}:renewed`;
-    await Promise.all([
-      leases.take(key, 'a', 60, undefined),
-      leases.take(renewed, 'a', 60, undefined),
-    ]);
-    await leases.renew(renewed, 'a', ms);
-    await until(async () => (await leases.take(key, 'b', ms, undefined)) === 'taken');
-    assert.equal(await leases.take(renewed, 'b', ms, undefined), 'held');
-    assert.equal(await leases.write(key, 'a', bytes, ms), false);
-  });
+  contract(
+    'who has the lease learns at its end whether somebody has asked for it',
+    async (leases, key) => {
+      const ends = {
+        write: () => leases.write(key, 'a', bytes, ms),
+        release: () => leases.release(key, 'a'),
+      };
+      for (const end of [ends.release, ends.write]) {
+        await leases.take(key, 'a', ms, undefined);
+        assert.equal(await end(), 'ended');
+        assert.equal(await end(), 'gone');
+        const known = bytes.subarray(0, 1);
+        await leases.take(key, 'a', 5000, known);
+        assert.equal(await leases.take(key, 'b', ms, known), 'held');
+        assert.equal(await leases.take(key, 'c', ms, known), 'held');
+        await leases.renew(key, 'a', ms);
+        assert.equal(await leases.release(key, 'b'), 'gone');
+        assert.equal(await end(), 'awaited');
+        assert.equal(await end(), 'gone');
+      }
+    },
+  );
+
+  contract(
+    'a write ends every lease that was taken before it is done',
+    async (leases, key, tier) => {
+      for (let round = 0; round < 50; round += 1) {
+        const [name, value] = [`${key}:${round}`, Uint8Array.of(round)];
+        await leases.take(name, 'before', ms, undefined);
+        const [, answer] = await Promise.all([
+          tier.write(name, value, ms),
+          leases.take(name, 'meanwhile', ms, undefined),
+        ]);
+        for (const token of ['before', 'meanwhile']) {
+          assert.equal(
+            await leases.write(name, token, Uint8Array.of(0xff), ms),
+            'gone',
+            `${answer}`,
+          );
+        }
+        assert.deepEqual(await readPlain(tier, name), [round]);
+      }
+    },
+  );
+
+  contract(
+    'a lease ends with its time, also when somebody asks for it, and renewing puts that off',
+    async (leases, key) => {
+      const renewed = `${key}:renewed`;
+      await Promise.all([
+        leases.take(key, 'a', 60, undefined),
+        leases.take(renewed, 'a', 60, undefined),
+      ]);
+      await leases.renew(renewed, 'a', ms);
+      await until(async () => (await leases.take(key, 'b', ms, undefined)) === 'taken');
+      assert.equal(await leases.take(renewed, 'b', ms, undefined), 'held');
+      assert.equal(await leases.write(key, 'a', bytes, ms), 'gone');
+    },
+  );
 }
 
 function busContract(test: TestFunction, open: () => Tier | Promise<Tier>): void {
@@ -283,9 +339,38 @@ function busContract(test: TestFunction, open: () => Tier | Promise<Tier>): void
   );
 }
 
+function trackingContract(
+  test: TestFunction,
+  open: () => Tier | Promise<Tier>,
+  deleteFromOutside: (key: string) => Promise<unknown>,
+): void {
+  test('tells who listens what somebody else has done to his keys, and no other', async () => {
+    const tier = await open();
+    assert.ok(tier.bus, 'has no bus');
+    const channel = `contract:${randomUUID()}:`;
+    const [one, other, stranger] = [ear(), ear(), ear()];
+    const ends = [
+      tier.bus.subscribe(channel, one),
+      tier.bus.subscribe(channel, other),
+      tier.bus.subscribe(`contract:${randomUUID()}:`, stranger),
+    ];
+    await until(async () => one.ups > 0 && other.ups > 0 && stranger.ups > 0);
+    const key = `${channel}{a}`;
+    await tier.write(key, Uint8Array.of(1), 60_000);
+    await deleteFromOutside(key);
+    await until(async () => one.touches.has(key) && other.touches.has(key));
+    assert.deepEqual([one.touches.size, other.touches.size, stranger.touches.size], [1, 1, 0]);
+    for (const end of ends) end();
+  });
+}
+
 function ear() {
   const listener = {
     heard: [] as string[],
+    touches: new Set<string>(),
+    touched(keys: readonly string[] | undefined) {
+      for (const key of keys ?? ['']) listener.touches.add(key);
+    },
     ups: 0,
     message: (text: string) => void listener.heard.push(text),
     up() {

@@ -126,6 +126,11 @@ export class Fleet {
     return node;
   }
 
+  /** What the row is called in Redis. */
+  nameOf(row: number): string {
+    return `${path.basename(this.#folder)}:v1:{row${row}}`;
+  }
+
   /** How many of the answers are older than the database says. */
   countStale(wanted: readonly number[], answers: readonly (number | null)[]): number {
     return wanted.filter((row, i) => (answers[i] ?? Infinity) < this.rows.version(row)).length;

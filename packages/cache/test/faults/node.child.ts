@@ -31,6 +31,7 @@ export interface NodeOptions {
   readonly l1TtlMs?: number;
   readonly version?: number;
   readonly timeoutMs?: number;
+  readonly tracking?: boolean;
   readonly hardMs?: number;
   /** How wrong the wall clock of this host is. */
   readonly wallOffsetMs?: number;
@@ -60,8 +61,8 @@ const options: NodeOptions = JSON.parse(process.argv[2] ?? '');
 const rows = new Rows(options.rows, options.writer);
 const { client, subscriber } = connect();
 let wallOffsetMs = options.wallOffsetMs ?? 0;
-const { ttlMs = 600_000, timeoutMs = 500 } = options;
-const tier = redisTier({ client, subscriber, timeoutMs });
+const { ttlMs = 600_000, timeoutMs = 500, tracking = false } = options;
+const tier = redisTier({ client, subscriber, timeoutMs, tracking });
 const cache = createCache<number>({
   // What another fleet has left on the server is none of ours.
   name: path.basename(path.dirname(options.rows)),
@@ -182,9 +183,9 @@ function connect() {
       port: Number(new URL(url).port),
     }));
     const client = new Redis({ sentinels, name: redis.master, sentinelRetryStrategy: () => 100 });
-    return { client, subscriber: client.duplicate() };
+    return { client, subscriber: client.duplicate({ protocol: 2 }) };
   }
-  const subscriber = new Redis(redis.ears, { retryStrategy });
+  const subscriber = new Redis(redis.ears, { retryStrategy, protocol: 2 });
   if ('data' in redis) return { client: new Redis(redis.data, { retryStrategy }), subscriber };
   const { cluster, detours = {} } = redis;
   return { client: new Cluster([...cluster], { natMap: detours }), subscriber };
@@ -196,7 +197,7 @@ function withoutFence(fenced: Tier): Tier {
   const write = async (key: string, token: string, bytes: Uint8Array, keepMs: number) => {
     await leases.release(key, token);
     await fenced.write(key, bytes, keepMs);
-    return true;
+    return 'ended' as const;
   };
   return {
     ...fenced,
