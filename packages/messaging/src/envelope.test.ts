@@ -171,6 +171,11 @@ describe('reading', () => {
     const broken = defineTopic({ name: 'b', partitions: 1, schema });
     const error = await problemOf(decodeMessage(broken, text('"a"')));
     expect(error).toMatchObject({ problem: 'invalid', cause: { message: 'bug' } });
+    const validate = () => Promise.reject(new Error('late bug'));
+    const late = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    const slow = defineTopic({ name: 'b', partitions: 1, schema: late });
+    const rejected = await problemOf(decodeMessage(slow, text('"a"')));
+    expect(rejected).toMatchObject({ problem: 'invalid', cause: { message: 'late bug' } });
   });
 
   test('validation may be asynchronous', async () => {

@@ -57,20 +57,53 @@ export async function decodeMessage<Message>(
   topic: Topic<Message, unknown>,
   record: Pick<RawRecord, 'value' | 'headers'>,
 ): Promise<Message> {
-  const version = versionOf(topic, record.headers);
-  const written = record.value === null ? null : await decoded(topic, record.value, version);
-  const current = written === null ? null : await upgraded(topic, written, version);
-  return accepted(topic, await validated(topic, current));
+  return decode(topic, record);
 }
 
-async function validated<Message>(
+/** As `decodeMessage`, at once where the message is of today's version, in JSON, and its schema answers at once. */
+export function decode<Message>(
+  topic: Topic<Message, unknown>,
+  { value, headers }: Pick<RawRecord, 'value' | 'headers'>,
+): Message | Promise<Message> {
+  const version = versionOf(topic, headers);
+  if (value === null) return validated(topic, null);
+  if (topic.decode || version < topic.version) return decodedInSteps(topic, value, version);
+  return validated(topic, parsed(topic, value));
+}
+
+async function decodedInSteps<Message>(
+  topic: Topic<Message, unknown>,
+  value: Uint8Array,
+  version: number,
+): Promise<Message> {
+  const written = topic.decode ? await decodedBy(topic, value, version) : parsed(topic, value);
+  return validated(topic, written === null ? null : await upgraded(topic, written, version));
+}
+
+type Validation<Message> = StandardSchemaV1.Result<Message>;
+
+function validated<Message>(
   topic: Topic<Message, unknown>,
   message: unknown,
-): Promise<StandardSchemaV1.Result<Message>> {
-  try {
-    return await topic.schema['~standard'].validate(message);
-  } catch (cause) {
+): Message | Promise<Message> {
+  const result = validation(topic, message);
+  if (!(result instanceof Promise)) return accepted(topic, result);
+  return result.then((settled) => accepted(topic, settled));
+}
+
+/** A schema that throws refuses. */
+function validation<Message>(
+  topic: Topic<Message, unknown>,
+  message: unknown,
+): Validation<Message> | Promise<Validation<Message>> {
+  const refuse = (cause: unknown): never => {
     throw new SchemaError(topic.name, 'invalid', `the schema threw: ${text(cause)}`, { cause });
+  };
+  try {
+    const result = topic.schema['~standard'].validate(message);
+    return result instanceof Promise ? result.catch(refuse) : result;
+  } catch (cause) {
+    return refuse(cause);
   }
 }
 
@@ -141,14 +174,25 @@ function versionOf(topic: AnyTopic, headers: RawRecord['headers']): number {
   );
 }
 
-async function decoded(topic: AnyTopic, bytes: Uint8Array, version: number): Promise<unknown> {
+function parsed(topic: AnyTopic, bytes: Uint8Array): unknown {
   try {
-    if (topic.decode) return await topic.decode(bytes, { topic: topic.name, version });
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
   } catch (cause) {
-    const why = `the bytes cannot be decoded: ${text(cause)}`;
-    throw new SchemaError(topic.name, 'undecodable', why, { cause });
+    throw undecodable(topic, cause);
   }
+}
+
+async function decodedBy(topic: AnyTopic, bytes: Uint8Array, version: number): Promise<unknown> {
+  try {
+    return await topic.decode?.(bytes, { topic: topic.name, version });
+  } catch (cause) {
+    throw undecodable(topic, cause);
+  }
+}
+
+function undecodable(topic: AnyTopic, cause: unknown): SchemaError {
+  const why = `the bytes cannot be decoded: ${text(cause)}`;
+  return new SchemaError(topic.name, 'undecodable', why, { cause });
 }
 
 async function upgraded(topic: AnyTopic, message: unknown, from: number): Promise<unknown> {

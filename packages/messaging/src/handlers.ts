@@ -1,5 +1,5 @@
 import type { Attempt } from './attempt.ts';
-import { decodeMessage } from './envelope.ts';
+import { decode } from './envelope.ts';
 import type { Call } from './handling.ts';
 import {
   type BatchContext,
@@ -38,7 +38,8 @@ export function singleCall<Message>(parts: CallParts<Message>, handler: Handler<
   const { topic, group, middleware } = parts;
   const handled = async (task: Task, attempt: Attempt) => {
     const { record } = task.first;
-    const message = await decodeMessage(topic, record);
+    const decoded = decode(topic, record);
+    const message = decoded instanceof Promise ? await decoded : decoded;
     attempt.throwIfAborted();
     const ctx = messageContext(task.held, record, { attempt, number: task.attempts, group });
     if (middleware.length === 0) await handler(message, ctx);
@@ -68,7 +69,7 @@ async function decodeAll<Message>(
 ): Promise<BatchMessage<Message>[]> {
   const messages: BatchMessage<Message>[] = [];
   for (const { record } of deliveries) {
-    messages.push(batchMessage(held, record, await decodeMessage(topic, record)));
+    messages.push(batchMessage(held, record, await decode(topic, record)));
     attempt.throwIfAborted();
   }
   return messages;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Keys of Kafka's requests that tests strike at. */
-const apis = { Produce: 0, Fetch: 1, Heartbeat: 12 } as const;
+const apis = { Produce: 0, Fetch: 1, Metadata: 3 } as const;
 export type Api = keyof typeof apis;
 
 /** What becomes of an answer: it goes on, changed or not, or it is lost and its connection with it. */
@@ -15,7 +15,7 @@ export class KafkaProxy {
   readonly #sockets = new Set<Socket>();
   readonly #rules = new Map<number, Rule[]>();
   readonly #counts = new Map<number, number>();
-  #losing: Api | undefined;
+  readonly #always = new Map<number, Rule>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -48,12 +48,17 @@ export class KafkaProxy {
 
   /** The same for every one until `heal`. */
   loseAll(api: Api): void {
-    this.#losing = api;
+    this.changeAll(api, () => 'lose');
   }
 
   heal(): void {
-    this.#losing = undefined;
+    this.#always.clear();
     this.#rules.clear();
+  }
+
+  /** Every one until `heal`. */
+  changeAll(api: Api, rule: Rule): void {
+    this.#always.set(apis[api], rule);
   }
 
   changeNext(api: Api, rule: Rule): void {
@@ -95,8 +100,7 @@ export class KafkaProxy {
   }
 
   #judge(frame: Buffer, api: number): Buffer | 'lose' {
-    if (this.#losing !== undefined && apis[this.#losing] === api) return 'lose';
-    const rule = this.#rules.get(api)?.shift();
+    const rule = this.#always.get(api) ?? this.#rules.get(api)?.shift();
     return rule ? rule(frame) : frame;
   }
 }

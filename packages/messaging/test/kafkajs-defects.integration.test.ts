@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { startKafka } from '@shopgpt/test-servers';
+import { startKafka, startProxy } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -275,4 +275,45 @@ test('an idle consumer stops without waiting for its poll', async () => {
   const beganMs = performance.now();
   await consumer.stop();
   expect(performance.now() - beganMs).toBeLessThan(1_500);
+});
+
+test('a topic that was said to be gone, and is not, loses nothing that is sent after', async () => {
+  const topic = await newTopic();
+  const driver = kafkajs(new Kafka({ brokers: [proxy.url] }));
+  closing.push(() => driver.close());
+  const producer = ourProducer(driver);
+  await producer.partitionsOf(topic);
+  const queue = new TextQueue(producer, { topic, partition: 0 });
+  await queue.send('first!');
+  proxy.changeAll('Metadata', (answer) => {
+    const lying = Buffer.from(answer);
+    const at = lying.indexOf(topic);
+    // The code of the topic stands before the length of its name.
+    if (at >= 0) lying.writeInt16BE(3, at - 4);
+    return lying;
+  });
+  proxy.loseNext('Produce');
+  expect(await queue.send('second')).toMatchObject({
+    maybeWritten: true,
+    cause: { code: 'ERR_MESSAGING_UNKNOWN_TOPIC' },
+  });
+  proxy.heal();
+  expect(await queue.send('third!')).toMatchObject({ isWritten: true, offset: 2 });
+  expect(await stored(topic)).toEqual(['first!', 'second', 'third!']);
+});
+
+test('a consumer stops soon while no broker answers', async () => {
+  const silent = await startProxy({ target: server().url });
+  silent.blackHole();
+  const driver = kafkajs(new Kafka({ brokers: [`127.0.0.1:${silent.port}`] }));
+  const options = { ...consumerOptions, group: randomUUID(), topics: ['any'] };
+  const consumer = driver.consumer({ ...options, sessionTimeoutMs: 6_000 });
+  const running = consumer.run(new Log());
+  await expect.poll(() => silent.connections).toBeGreaterThan(0);
+  const beganMs = performance.now();
+  await consumer.stop();
+  expect(performance.now() - beganMs).toBeLessThan(3_000);
+  await running;
+  await driver.close();
+  await silent.stop();
 });

@@ -4,6 +4,7 @@ import { outbox, outboxSchema, relay } from '@shopgpt/messaging/postgres';
 import { startPostgres } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { describe, expect, test } from 'vitest';
+import { nextRows } from '../src/postgres/outbox-table.ts';
 import { newPool, orderBreaks, setUp, until } from './outbox/set-up.ts';
 
 const server = useServer(startPostgres);
@@ -69,8 +70,12 @@ describe('what is sent', () => {
   test('soon, although it looks rarely: PostgreSQL tells of new rows', async () => {
     const { sender, enqueue, sent } = await setUp(server);
     await sender({ pollMs: 60_000 }).relay.start();
-    await enqueue({ key: 'a', n: 1 });
-    await until('it is sent', () => sent().length === 1, 5_000);
+    for (let n = 1; n <= 5; n += 1) {
+      await enqueue({ key: 'a', n });
+      await until('it is sent', () => sent().length === n, 5_000);
+      // It has looked in vain by then, and waits.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   });
 
   test('also when nobody tells of new rows', async () => {
@@ -92,6 +97,8 @@ describe('what is sent', () => {
         [topic.name, payload],
       );
     }
+    const { rows } = await nextRows(pool, table, 500, []);
+    expect(rows).toHaveLength(11);
     await sender().relay.start();
     await until('all is sent', async () => (await waiting()) === 0);
     expect(broker.log({ topic: topic.name, partition: 0 })).toHaveLength(15);
@@ -149,7 +156,7 @@ describe('order', () => {
     await enqueue({ key: 'k', n: 1 });
     await early.enqueue('k', 2);
     await early.commit();
-    await sender().relay.start();
+    await sender({ batchSize: 1 }).relay.start();
     await until('both are sent', () => sent().length === 2);
     expect(sent().map(({ n }) => n)).toEqual([1, 2]);
   });
@@ -265,6 +272,23 @@ describe('several relays', () => {
     expect(sent().map(({ n }) => n)).toEqual(Array.from({ length: 30 }, (_, n) => n));
   });
 
+  test('a relay whose connection ends gives up at once what it had under way', async () => {
+    const { broker, pool, sender, enqueue, sent } = await setUp(server, 1);
+    const { relay: one } = sender();
+    await one.start();
+    await until('it leads', () => one.stats().isLeader);
+    let underWay = 0;
+    const end = broker.delay(20_000, { api: 'produce', when: () => ++underWay > 0 });
+    await enqueue({ key: 'k', n: 1 });
+    await until('it is under way', () => underWay > 0);
+    end();
+    await pool.query(
+      "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted",
+    );
+    await until('it is sent by who leads next', () => sent().length === 1, 4_000);
+    expect(one.stats().connectionFailures).toBe(1);
+  });
+
   test('relays of different tables both lead', async () => {
     const [one, other] = [await setUp(server), await setUp(server)];
     const relays = [one.sender().relay, other.sender().relay];
@@ -317,6 +341,8 @@ describe('closing', () => {
     const one = relay({ pool, messaging, table, pollMs: 50 });
     await one.start();
     await until('it leads', () => one.stats().isLeader);
+    // Long enough for it to look several times.
+    await new Promise((resolve) => setTimeout(resolve, 300));
     await one.close();
     expect([pool.totalCount, pool.idleCount]).toEqual([1, 1]);
     const { rows } = await pool.query(

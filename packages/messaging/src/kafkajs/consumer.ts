@@ -24,6 +24,8 @@ const times = {
   graceMs: 3_000,
   commitMs: 10_000,
   retryMs: 200,
+  /** Of a member that holds nothing. */
+  stopMs: 1_500,
 };
 
 /** Why an assignment is given up. */
@@ -102,9 +104,15 @@ export class KafkajsConsumer implements DriverConsumer {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    // It may wait there for the others of the group.
-    if (!this.#tenure) this.#coordinator.cut();
-    await this.#running?.catch(messageOf);
+    const ended = Promise.resolve(this.#running).catch(messageOf);
+    if (this.#tenure) {
+      await ended;
+      return;
+    }
+    // It may wait for the others of the group, or for a broker that does not answer: that ends by itself.
+    this.#coordinator.cut();
+    const late = () => new Error('late');
+    await within(this.#clock, times.stopMs, ended, late).catch(messageOf);
   }
 
   async #run(listener: ConsumerListener): Promise<void> {

@@ -149,8 +149,11 @@ export class Network {
 
   async #refresh(): Promise<void> {
     const answer = await this.#askForMetadata();
-    for (const { nodeId, host, port } of answer.brokers)
+    // Who is not named any more is not asked any more.
+    this.#addresses.clear();
+    for (const { nodeId, host, port } of answer.brokers) {
       this.#addresses.set(nodeId, { host, port });
+    }
     for (const topic of answer.topicMetadata) this.#learn(topic);
     this.#refreshedMs = this.#clock.now();
   }
@@ -163,13 +166,11 @@ export class Network {
     const over = new AbortController();
     const first = this.#askOver(0, 'Metadata', args, metadataMs);
     const second = async () => {
-      const isLate = Promise.race([
-        first.then(() => false),
-        sleep(this.#clock, hedgeMs, over.signal),
-      ]);
+      const isAnswered = first.then(() => true);
+      const isLate = sleep(this.#clock, hedgeMs, over.signal).then(() => false);
       // One that fails is no reason to wait any longer.
-      await isLate.catch(() => undefined);
-      if (over.signal.aborted) throw new Error('not needed');
+      const isNeeded = !(await Promise.race([isAnswered, isLate]).catch(() => false));
+      if (!isNeeded || over.signal.aborted) throw new Error('not needed');
       return this.#askOver(1, 'Metadata', args, metadataMs);
     };
     try {

@@ -91,8 +91,8 @@ export class KafkajsProducer implements DriverProducer {
     else {
       lane = new Lane(queue);
       this.#lanes.set(key, lane);
-      this.#network.watch(queue.topic);
     }
+    this.#network.watch(queue.topic);
     this.#ready.add(lane);
     this.#kick();
   }
@@ -112,7 +112,8 @@ export class KafkajsProducer implements DriverProducer {
     for (let waitMs = times.retryMs; this.#clock.now() < endMs; waitMs = grow(waitMs)) {
       signal?.throwIfAborted();
       if (this.#closing.signal.aborted) throw closed();
-      await this.#network.refresh().catch((error) => {
+      await this.#network.refresh().catch((error: DriverError) => {
+        if (!error.isRetriable) throw error;
         cause = error;
       });
       const count = this.#network.topic(topic)?.leaders.length ?? 0;
@@ -188,14 +189,13 @@ export class KafkajsProducer implements DriverProducer {
     void this.#refresh();
   }
 
-  /** Nobody can say when it comes back: what waits for it fails. */
+  /** Nobody can say when it comes back: what waits for it fails. Its sequences stay, for it may be there. */
   #dropTopic(topic: string): void {
     this.#network.forget(topic);
-    for (const [key, lane] of this.#lanes) {
+    for (const lane of this.#lanes.values()) {
       if (lane.topic !== topic || lane.isBusy) continue;
       const cause = new UnknownTopicError(topic);
       while (lane.next(Number.MAX_SAFE_INTEGER)) lane.giveUp(cause);
-      this.#lanes.delete(key);
       this.#ready.delete(lane);
     }
   }

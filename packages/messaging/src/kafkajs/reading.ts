@@ -11,7 +11,7 @@ import { messageOf } from './wire.ts';
 
 const times = {
   /** How long a broker may hold its answer when there is nothing new. */
-  waitMs: 250,
+  waitMs: 500,
   /** The same while partitions are paused: one of them may come back. */
   shortWaitMs: 50,
   retryMs: 200,
@@ -280,7 +280,12 @@ export class Reading {
 
   #trouble(error: unknown): void {
     if (this.#isOver) return;
-    this.#parts.listener.trouble(error instanceof Error ? error : new Error(messageOf(error)));
+    try {
+      this.#parts.listener.trouble(error instanceof Error ? error : new Error(messageOf(error)));
+    } catch (thrown) {
+      this.stop();
+      this.#parts.crashed(thrown);
+    }
   }
 
   #known(partitions: readonly TopicPartition[]): Place[] {

@@ -51,7 +51,7 @@ export class Wire {
   call<Api extends keyof Requests>(
     api: Api,
     args: Requests[Api]['args'],
-    limitMs = limits.answerMs,
+    limitMs: number = limits.answerMs,
   ): Promise<Requests[Api]['answer']> {
     const make = () => {
       const { request, response } = this.#lookUp(api)(args);

@@ -74,6 +74,16 @@ test('says that a record may be written when its answer was lost until the deadl
   expect(stored(broker)).toEqual(['a', 'b']);
 });
 
+test('writes batch after batch, each behind the one before', async () => {
+  const { clock, broker, write } = await setUp();
+  for (let batch = 0; batch < 8; batch += 1) {
+    for (const text of numbered(3, `${batch}:`)) void write(text);
+    await clock.pass(10);
+  }
+  expect(stored(broker)).toHaveLength(24);
+  expect(stored(broker).slice(-3)).toEqual(['7:0', '7:1', '7:2']);
+});
+
 test('writes after a request that was lost', async () => {
   const { clock, broker, write } = await setUp();
   broker.dropRequests({ api: 'produce', partition: 0, times: 1 });
@@ -301,6 +311,19 @@ test('takes the time on the way that it is told to take', async () => {
   expect([stored(broker).length, answers.length]).toEqual([1, 0]);
   await clock.pass(1);
   expect(answers).toHaveLength(1);
+});
+
+test('cuts what is under way when the broker goes away', async () => {
+  const { clock, broker, write } = await setUp({ latencyMs: 5 });
+  const answers: unknown[] = [];
+  void write('a').then((answer) => answers.push(answer));
+  await clock.pass(7);
+  broker.down();
+  await clock.pass(50);
+  expect([stored(broker), answers]).toEqual([['a'], []]);
+  broker.up();
+  await clock.pass(500);
+  expect([stored(broker), answers]).toEqual([['a'], [{ kind: 'written', offset: 0 }]]);
 });
 
 test('counts what it holds', async () => {

@@ -114,6 +114,21 @@ export function consumerContract(contract: Contract): void {
     assert.deepEqual(texts(member.recordsOf(0)), [...numbered(2_000, 'a'), ...numbered(20, 'c')]);
   });
 
+  contract('gives nothing of a partition that is paused while it waits for more', async (world) => {
+    const topic = await world.topic(2);
+    const member = world.member({ group: world.group(), topics: [topic] });
+    await world.write(topic, ['before'], 0);
+    await until('it is read', () => member.recordsOf(0).length === 1);
+    member.consumer.pause([{ topic, partition: 0 }]);
+    await world.write(topic, numbered(20), 0);
+    await world.write(topic, ['other'], 1);
+    await until('the other partition is read', () => member.recordsOf(1).length === 1);
+    assert.equal(member.recordsOf(0).length, 1);
+    member.consumer.resume([{ topic, partition: 0 }]);
+    await until('the rest is read', () => member.recordsOf(0).length >= 21);
+    assert.deepEqual(texts(member.recordsOf(0)), ['before', ...numbered(20)]);
+  });
+
   contract('begins where assigned has it seek', async (world) => {
     const topic = await world.topic();
     await world.write(topic, numbered(20));
