@@ -17,6 +17,8 @@ export interface Audience {
   renewed(tag: string): void;
   /** Anything may have changed. */
   distrust(): void;
+  /** Invalidations of this process that waited are known to all now. */
+  invalidated(tags: readonly string[]): void;
 }
 
 /** What is heard besides by those who wait for other processes. */

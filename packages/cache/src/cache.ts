@@ -2,6 +2,7 @@ import type { Source } from './entry.ts';
 import type { L2Stats } from './l2.ts';
 import type { Loader } from './load.ts';
 import type { ManyLoader } from './many.ts';
+import type { PurgeStats } from './purges.ts';
 
 /** What L1 knows about a key. */
 export interface CacheEntry<V> {
@@ -55,6 +56,8 @@ export interface CacheStats {
   readonly fencedWrites: number;
   /** Calls that were answered with a value past its ttl, as the load failed or was slow. */
   readonly staleServed: number;
+  /** What became of the calls of `onInvalidateTags`; all zero without it. */
+  readonly purges: PurgeStats;
 }
 
 /** How one caller waits. */
@@ -177,8 +180,8 @@ export interface Cache<V> {
   stats(): CacheStats;
 
   /**
-   * Waits for running loads (at most `timeoutMs`, default 5,000), tries once more the deletes that
-   * wait for L2, and forgets everything in memory. The clients you passed in stay open. Later calls reject.
+   * Waits for running loads and purges (at most `timeoutMs`, default 5,000), tries once more the deletes
+   * that wait for L2, and forgets everything in memory. The clients you passed in stay open. Later calls reject.
    */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
 

@@ -47,6 +47,12 @@ export function checkMethods(name: string, value: unknown, methods: readonly str
     throw new TypeError(`${name} must have ${missing}(), got ${show(value)}`);
 }
 
+/** Throws a TypeError that names the option unless the value is a function. */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function')
+    throw new TypeError(`${name} must be a function, got ${show(value)}`);
+}
+
 function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

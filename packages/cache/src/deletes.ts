@@ -16,13 +16,22 @@ export class Deletes {
   readonly #waiting = new Map<string, object>();
   readonly #guard: Guard;
   readonly #forget: (keys: readonly string[]) => Promise<unknown>;
+  readonly #onLate: (keys: readonly string[]) => void;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  /** @param forget deletes keys in L2 and tells the other processes */
-  constructor(guard: Guard, forget: (keys: readonly string[]) => Promise<unknown>) {
+  /**
+   * @param forget deletes keys in L2 and tells the other processes
+   * @param onLate called when L2 has confirmed what waited
+   */
+  constructor(
+    guard: Guard,
+    forget: (keys: readonly string[]) => Promise<unknown>,
+    onLate: (keys: readonly string[]) => void = () => undefined,
+  ) {
     this.#guard = guard;
     this.#forget = forget;
+    this.#onLate = onLate;
   }
 
   get size(): number {
@@ -46,7 +55,8 @@ export class Deletes {
     const keys = [...this.#waiting.keys()];
     for (let i = 0; i < keys.length; i += KEYS_PER_DELETE) {
       if (this.#guard.isAway()) return;
-      await this.#send(keys.slice(i, i + KEYS_PER_DELETE));
+      const some = keys.slice(i, i + KEYS_PER_DELETE);
+      if (await this.#send(some)) this.#onLate(some);
     }
   }
 

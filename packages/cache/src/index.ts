@@ -31,4 +31,5 @@ export type { LoadContext, Loader } from './load.ts';
 export type { LoadManyContext, ManyLoader } from './many.ts';
 export { type MemoryTierOptions, memoryTier } from './memory-tier.ts';
 export type { CacheOptions } from './options.ts';
+export type { PurgeHook, PurgeStats } from './purges.ts';
 export type { BusListener, LeaseEnd, Tier, TierBus, TierLeases } from './tier.ts';

@@ -14,7 +14,7 @@ const unsafe = /[%{}\p{Cc}\p{Cs}]/gu;
  * taken for the user's text.
  */
 export function escapeKey(key: string): string {
-  const escaped = key.replace(unsafe, (char) => `%${char.charCodeAt(0).toString(16)};`);
+  const escaped = escapeText(key, unsafe);
   if (escaped === '') return '%empty';
   if (Buffer.byteLength(escaped) <= MAX_KEY_BYTES) return escaped;
   return `${HASH}${createHash('sha256').update(escaped).digest('base64url')}`;
@@ -29,4 +29,9 @@ export function isHashed(escaped: string): boolean {
 export function unescapeKey(escaped: string): string {
   if (escaped === '%empty') return '';
   return escaped.replace(/%([0-9a-f]+);/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+}
+
+/** @param unsafe what must not stay, and `%`, with which every escape begins */
+export function escapeText(text: string, unsafe: RegExp): string {
+  return text.replace(unsafe, (char) => `%${char.codePointAt(0)?.toString(16)};`);
 }

@@ -115,7 +115,8 @@ export class L2<V> {
     const busAndGuard = { bus: this.#bus, guard: this.#guard };
     if (tier.leases && leaseMs)
       this.#leases = new Leases({ leases: tier.leases, ms: leaseMs, ...busAndGuard });
-    const parts = { tags, tier, guard: this.#guard, reader: this.#reader, bus: this.#bus, names };
+    const onLate = (late: readonly string[]) => audience.invalidated(late);
+    const parts = { tags, tier, ...busAndGuard, reader: this.#reader, names, onLate };
     this.#stamper = new Stamper(parts, { keepMs: options.keepTagsMs });
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
     const nameOf = (key: string) => names.ofKey(key);

@@ -215,6 +215,7 @@ test('counts what it does', async () => {
     sharedFlights: 0,
     fencedWrites: 0,
     staleServed: 0,
+    purges: { waiting: 0, done: 0, failed: 0, dropped: 0 },
   });
 });
 

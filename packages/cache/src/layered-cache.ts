@@ -21,6 +21,7 @@ import { type LoadContext, type Loader, Loads } from './load.ts';
 import type { Request } from './loading.ts';
 import { gather, LoadBatch, type ManyLoader } from './many.ts';
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts';
+import { noPurges, openPurges, type Purges } from './purges.ts';
 import { EVERYTHING, Tags } from './tags.ts';
 import { withinSpan } from './tracing.ts';
 
@@ -42,6 +43,7 @@ class LayeredCache<V> implements Cache<V> {
   readonly #tags: Tags;
   readonly #loads: Loads;
   readonly #fetcher: Fetcher<V>;
+  readonly #purges: Purges | undefined;
   readonly #component: Component;
   readonly #retract: () => void;
   #closing: Promise<void> | undefined;
@@ -55,6 +57,7 @@ class LayeredCache<V> implements Cache<V> {
       tag === EVERYTHING ? this.#l1.invalidate() : this.#l1.endTag(),
     );
     this.#l2 = openL2(options, this.#ticker, this.#tags, this.#audience());
+    this.#purges = openPurges(options, this.#ticker);
     this.#loads = new Loads(options);
     const parts = {
       l1: this.#l1,
@@ -147,12 +150,13 @@ class LayeredCache<V> implements Cache<V> {
   async invalidateTags(...tags: string[]): Promise<WriteResult> {
     this.#refuse();
     checkTags(tags);
-    return this.#invalidate(tags);
+    // Purged before L2 knows of it, a CDN might ask a process that does not.
+    return this.#invalidate(tags).finally(() => this.#purges?.add(tags));
   }
 
   async clear(): Promise<WriteResult> {
     this.#refuse();
-    return this.#invalidate([EVERYTHING]);
+    return this.#invalidate([EVERYTHING]).finally(() => this.#purges?.add([EVERYTHING]));
   }
 
   entry(key: string): CacheEntry<V> | undefined {
@@ -171,6 +175,7 @@ class LayeredCache<V> implements Cache<V> {
       sharedFlights: this.#fetcher.shared,
       fencedWrites: this.#fetcher.loading.fenced,
       staleServed: this.#fetcher.staleServed,
+      purges: this.#purges?.stats() ?? noPurges,
     };
   }
 
@@ -232,6 +237,7 @@ class LayeredCache<V> implements Cache<V> {
         this.#l1.distrust();
         this.#tags.distrust();
       },
+      invalidated: (tags) => this.#purges?.add(tags),
     };
   }
 
@@ -274,8 +280,11 @@ class LayeredCache<V> implements Cache<V> {
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    const endsAt = performance.now() + timeoutMs;
+    this.#purges?.hurry();
     await this.#fetcher.settle(timeoutMs, new CacheClosedError(this.name));
     await this.#l2?.close();
+    await this.#purges?.close(Math.max(0, endsAt - performance.now()));
     this.#l1.clear();
     this.#ticker.release();
     this.#retract();

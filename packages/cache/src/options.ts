@@ -1,7 +1,15 @@
 import type { OnBusLoss } from './bus.ts';
-import { checkBoolean, checkDelay, checkFraction, checkInteger, checkMethods } from './check.ts';
+import {
+  checkBoolean,
+  checkDelay,
+  checkFraction,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+} from './check.ts';
 import type { Clock } from './clock.ts';
 import { type Codec, json } from './codec.ts';
+import type { PurgeHook } from './purges.ts';
 import type { Tier } from './tier.ts';
 
 /** What `createCache` takes. */
@@ -70,6 +78,13 @@ export interface CacheOptions {
    * for so long first. Once messages are heard again, all values are asked about in either case.
    */
   readonly onBusLoss?: OnBusLoss;
+  /**
+   * Called after `invalidateTags` and `clear`, in this process only, when L2 knows of it: where a CDN
+   * is told to purge. No caller waits for it or fails by it, and `acknowledged` says nothing of it. A
+   * call that fails is repeated until it succeeds, for a day or twice as long as a value lives; when
+   * L2 was away it is also called once more when that has been told. Default none.
+   */
+  readonly onInvalidateTags?: PurgeHook;
   /** How values become bytes in L2. Default `json()`. */
   readonly codec?: Codec;
   /**
@@ -110,6 +125,7 @@ export interface ResolvedOptions {
   readonly hardMs: number;
   readonly leaseMs: number | undefined;
   readonly onBusLoss: OnBusLoss;
+  readonly onInvalidateTags: PurgeHook | undefined;
   readonly codec: Codec;
   readonly maxValueBytes: number;
   readonly freeze: boolean;
@@ -135,7 +151,7 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   const { l1 = {}, loadTimeout = {}, lease, ...rest } = { ...defaults, ...options };
   const { maxEntries = 10_000, maxBytes, ttlMs: l1TtlMs = 60_000 } = l1;
   const { softMs, hardMs = 30_000 } = loadTimeout;
-  const { l2, clock, codec = json() } = rest;
+  const { l2, clock, onInvalidateTags, codec = json() } = rest;
   const leaseMs = lease ? lease.ms : undefined;
   checkName(rest.name);
   checkTimes({ ...rest, maxEntries, l1TtlMs });
@@ -149,15 +165,16 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkBoolean('freeze', rest.freeze);
   checkMethods('codec', codec, ['encode', 'decode']);
   if (l2 !== undefined) checkMethods('l2', l2, ['isReady', 'read', 'write', 'delete']);
+  if (onInvalidateTags !== undefined) checkFunction('onInvalidateTags', onInvalidateTags);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'wall']);
-  const given = { l2, clock, codec, l1TtlMs: l2 && l1TtlMs };
+  const given = { l2, clock, codec, onInvalidateTags, l1TtlMs: l2 && l1TtlMs };
   return { ...rest, ...given, maxEntries, maxBytes, softMs, hardMs, leaseMs };
 }
 
 function checkTimes(
   options: Omit<
     ResolvedOptions,
-    'l2' | 'maxBytes' | 'softMs' | 'hardMs' | 'leaseMs' | 'codec' | 'clock'
+    'l2' | 'maxBytes' | 'softMs' | 'hardMs' | 'leaseMs' | 'codec' | 'clock' | 'onInvalidateTags'
   >,
 ): void {
   checkInteger('ttlMs', options.ttlMs, 1);

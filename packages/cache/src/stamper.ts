@@ -25,6 +25,8 @@ export interface StamperParts {
   readonly reader: BatchReader;
   readonly bus: Bus | undefined;
   readonly names: Names;
+  /** Called when L2 has confirmed invalidations that waited. */
+  readonly onLate: (tags: readonly string[]) => void;
 }
 
 /** How the ids of tags are kept in L2. */
@@ -44,8 +46,10 @@ export class Stamper {
   constructor(parts: StamperParts, options: StamperOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#waiting = new Deletes(parts.guard, (tags) =>
-      Promise.all(tags.map((tag) => this.#renew(tag, newId()))),
+    this.#waiting = new Deletes(
+      parts.guard,
+      (tags) => Promise.all(tags.map((tag) => this.#renew(tag, newId()))),
+      parts.onLate,
     );
   }
 

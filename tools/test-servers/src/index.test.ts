@@ -9,6 +9,7 @@ test('the doors export what they say', () => {
     'findChromium',
     'startKafka',
     'startKafkaCluster',
+    'startNginx',
     'startOpenSearch',
     'startPgBouncer',
     'startPostgres',

@@ -36,7 +36,7 @@ export function resolveBrokerOptions(options: MemoryBrokerOptions): ResolvedBrok
 }
 
 /** @throws RangeError when the value is no number or below the least */
-export function checkAtLeast(name: string, value: number, least: number): void {
+function checkAtLeast(name: string, value: number, least: number): void {
   if (typeof value === 'number' && value >= least) return;
   throw new RangeError(`${name} must be a number and at least ${least}, got ${value}`);
 }
