@@ -16,3 +16,19 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Waits for the work to settle, whichever way, but no longer than that. */
+export async function settledWithin(
+  clock: Clock,
+  ms: number,
+  work: Promise<unknown>,
+): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const callOff = clock.after(ms, late.resolve);
+  work.then(
+    () => late.resolve(),
+    () => late.resolve(),
+  );
+  await late.promise;
+  callOff();
+}

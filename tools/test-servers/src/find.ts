@@ -52,8 +52,12 @@ export function onThisMachine(
 }
 
 /** What the program says about itself, or why it does not. */
-export async function versionText(file: string): Promise<string> {
-  const answer = promisify(execFile)(file, ['--version'], { timeout: 20_000 });
+export async function versionText(
+  file: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const options = { timeout: 20_000, env: { ...process.env, ...env } };
+  const answer = promisify(execFile)(file, ['--version'], options);
   return answer.then(
     ({ stdout }) => stdout.trim(),
     (error: Error) => error.message,

@@ -1,7 +1,10 @@
 export { type Browser, findChromium } from './chromium.ts';
 export { NotOursError, ServerUnavailableError } from './errors.ts';
+export { type KafkaOptions, type KafkaSecurity, type KafkaServer, startKafka } from './kafka.ts';
+export { type KafkaCluster, startKafkaCluster } from './kafka-cluster.ts';
 export { type NginxOptions, startNginx } from './nginx.ts';
 export { startOpenSearch } from './opensearch.ts';
+export { type PgBouncerOptions, startPgBouncer } from './pgbouncer.ts';
 export { type PostgresOptions, startPostgres } from './postgres.ts';
 export { type FaultProxy, type ProxyOptions, startProxy } from './proxy.ts';
 export { startRedis } from './redis.ts';

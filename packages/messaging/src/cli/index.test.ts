@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+
+test('the door has exactly these names', async () => {
+  expect(Object.keys(await import('./index.ts')).sort()).toEqual([
+    'listDeadLetters',
+    'main',
+    'replayDeadLetters',
+    'showDeadLetter',
+  ]);
+});

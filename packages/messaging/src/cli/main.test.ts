@@ -1,0 +1,137 @@
+import { beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../clock.ts';
+import { type MemoryDriver, memory, memoryBroker } from '../memory/index.ts';
+import { Producer } from '../producer.ts';
+import { resolveProducerOptions } from '../producer-options.ts';
+import type { ConnectOptions } from './connect.ts';
+import { main } from './main.ts';
+
+let driver: MemoryDriver;
+let output: string;
+let asked: ConnectOptions[];
+
+const run = (...args: string[]) =>
+  main(args, {
+    print: (text) => {
+      output += text;
+    },
+    connect: async (options) => {
+      asked.push(options);
+      return memory({ broker: driver.broker });
+    },
+  });
+
+const at = ['--brokers', 'one:9092,two:9092', '--topic', 't'];
+
+beforeEach(async () => {
+  output = '';
+  asked = [];
+  driver = memory({ broker: memoryBroker() });
+  await driver.admin.create({ name: 't', partitions: 1, config: {} });
+  await driver.admin.create({ name: 't.dlq', partitions: 1, config: {} });
+  const header = (name: string, text: string) => [name, Buffer.from(text)] as const;
+  const headers = [
+    header('lang', 'de'),
+    header('x-original-topic', 't'),
+    header('x-original-partition', '0'),
+    header('x-original-offset', '7'),
+    header('x-group', 'g'),
+    header('x-attempts', '3'),
+    header('x-error-name', 'TypeError'),
+    header('x-error-message', 'no \u001b[31mcolour'),
+    ['bytes', Buffer.from([255])] as const,
+  ];
+  const options = resolveProducerOptions();
+  const writer = driver.producer({ compression: 'none', maxBatchBytes: options.maxBatchBytes });
+  const producer = new Producer({ name: 'test', driver: writer, options, clock: systemClock });
+  const timestamp = Date.UTC(2026, 0, 1);
+  for (const text of ['{"n":1}', '{"n":2}']) {
+    const [key, value] = [Buffer.from('k'), Buffer.from(text)];
+    await producer.write('t.dlq', { key, value, headers, timestamp });
+  }
+  await producer.close(0);
+});
+
+test('list prints a line for each, and nothing that steers a terminal', async () => {
+  expect(await run('dlq', 'list', ...at)).toBe(0);
+  expect(output).toBe(
+    '0@0  2026-01-01T00:00:00.000Z  key "k"  from t[0]@7  group g  attempts 3  TypeError: no \uFFFD[31mcolour\n' +
+      '0@1  2026-01-01T00:00:00.000Z  key "k"  from t[0]@7  group g  attempts 3  TypeError: no \uFFFD[31mcolour\n' +
+      '2 dead letters of t\n',
+  );
+  expect(asked[0]?.brokers).toEqual(['one:9092', 'two:9092']);
+});
+
+test('list says when there are more', async () => {
+  expect(await run('dlq', 'list', ...at, '--limit', '1')).toBe(0);
+  expect(output).toContain('1 dead letters of t, and there are more\n');
+});
+
+test('show prints all of one', async () => {
+  expect(await run('dlq', 'show', ...at, '--partition', '0', '--offset', '1')).toBe(0);
+  expect(JSON.parse(output)).toMatchObject({
+    partition: 0,
+    offset: 1,
+    key: 'k',
+    value: '{"n":2}',
+    original: { topic: 't', partition: 0, offset: 7 },
+    headers: expect.arrayContaining([
+      ['lang', 'de'],
+      ['bytes', 'base64:/w=='],
+    ]),
+  });
+});
+
+test('replay says what it sends, and a dry run what it would send', async () => {
+  expect(await run('dlq', 'replay', ...at, '--dry-run')).toBe(0);
+  expect(output).toContain('would go to t: 0@0 ');
+  expect(output).toContain('2 dead letters of t would be sent again\n');
+  expect(driver.broker.log({ topic: 't', partition: 0 })).toEqual([]);
+  output = '';
+  expect(await run('dlq', 'replay', ...at, '--limit', '1')).toBe(0);
+  expect(output).toContain('sent to t: 0@0 ');
+  expect(output).toContain('1 dead letters of t were sent again\n');
+  const [record] = driver.broker.log({ topic: 't', partition: 0 });
+  expect(record?.headers.map(([name]) => name)).toEqual(['lang', 'bytes']);
+});
+
+test('help is no mistake', async () => {
+  expect(await run('--help')).toBe(0);
+  expect(output).toMatch(/^Usage: shopgpt-messaging dlq/);
+});
+
+test.each([
+  [[], 'say what to do'],
+  [['dlq'], 'say what to do'],
+  [['dlq', 'constructor', ...at], 'say what to do'],
+  [['topics', 'list', ...at], 'say what to do'],
+  [['dlq', 'list', '--topic', 't'], '--brokers and --topic are needed'],
+  [['dlq', 'show', ...at], 'show needs --partition and --offset'],
+  [['dlq', 'list', ...at, '--limit', '-1'], '--limit'],
+  [['dlq', 'list', ...at, '--limit', 'ten'], '--limit must be a whole number from 0 up, got "ten"'],
+  [['dlq', 'list', ...at, '--lim', '1'], "Unknown option '--lim'"],
+])('%j is answered with the usage', async (args, message) => {
+  expect(await run(...args)).toBe(2);
+  expect(output).toContain(message);
+  expect(output).toContain('Usage: shopgpt-messaging');
+});
+
+test('what fails is said in one line', async () => {
+  expect(await run('dlq', 'list', '--brokers', 'one:9092', '--topic', 'nowhere')).toBe(1);
+  expect(output).toBe('failed: there is no topic "nowhere.dlq"\n');
+  output = '';
+  expect(await run('dlq', 'show', ...at, '--partition', '0', '--offset', '9')).toBe(1);
+  expect(output).toBe('failed: there is no dead letter at partition 0 offset 9\n');
+});
+
+test.each([
+  [['--sasl', 'gssapi'], '--sasl must be plain, scram-sha-256 or scram-sha-512, got "gssapi"'],
+  [['--sasl', 'plain', '--username', 'u'], '--sasl needs --username and --password-file'],
+  [['--ssl', '--ca', '/nowhere/ca.pem'], 'ENOENT'],
+])('%j is refused before anything is connected', async (args, message) => {
+  const print = (text: string) => {
+    output += text;
+  };
+  expect(await main(['dlq', 'list', ...at, ...args], { print })).toBe(1);
+  expect(output).toContain(message);
+});

@@ -1,0 +1,155 @@
+import { parseArgs } from 'node:util';
+import type { Driver } from '../driver.ts';
+import { reasonOf } from '../failures.ts';
+import { type ConnectOptions, connect } from './connect.ts';
+import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts';
+import { line, page } from './print.ts';
+
+const usage = `Usage: shopgpt-messaging dlq <command> --brokers <host:port,...> --topic <topic>
+
+  list      what waits in <topic>.dlq, the oldest first       [--limit <n>]  default 100
+  show      one of them, whole                                --partition <n> --offset <n>
+  replay    sends them to <topic> again                       [--limit <n>] [--dry-run]
+
+Replay remembers how far it came: when it is run again it goes on from there. Every group
+that reads <topic> gets the messages again.
+
+  --ssl                     TLS; with --ca <file> for an authority of your own
+  --sasl <mechanism>        plain, scram-sha-256 or scram-sha-512, with
+                            --username <name> --password-file <file>
+`;
+
+/** What the outside gives to the command. */
+export interface CliParts {
+  /** Default: standard output. */
+  readonly print?: (text: string) => void;
+  /** Default: kafkajs. */
+  readonly connect?: (options: ConnectOptions) => Promise<Driver>;
+}
+
+const options = {
+  brokers: { type: 'string' },
+  topic: { type: 'string' },
+  limit: { type: 'string' },
+  partition: { type: 'string' },
+  offset: { type: 'string' },
+  'dry-run': { type: 'boolean' },
+  ssl: { type: 'boolean' },
+  ca: { type: 'string' },
+  sasl: { type: 'string' },
+  username: { type: 'string' },
+  'password-file': { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+type Values = ReturnType<typeof parsed>['values'];
+
+/** The person at the keyboard has made a mistake. */
+class UsageError extends Error {}
+
+/**
+ * Runs the command line; never rejects.
+ *
+ * @returns the exit code: 0 when it did what was asked, 1 when that failed, 2 when it was asked wrongly
+ */
+export async function main(args: readonly string[], parts: CliParts = {}): Promise<number> {
+  const { print = (text: string) => void process.stdout.write(text) } = parts;
+  try {
+    const { values, positionals } = parsed(args);
+    if (values.help) {
+      print(usage);
+      return 0;
+    }
+    await run(positionals, values, print, parts.connect ?? connect);
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      print(`${error.message}\n\n${usage}`);
+      return 2;
+    }
+    print(`failed: ${reasonOf(error)}\n`);
+    return 1;
+  }
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(reasonOf(error));
+  }
+}
+
+type Command = (
+  driver: Driver,
+  topic: string,
+  values: Values,
+  print: (text: string) => void,
+) => Promise<void>;
+
+const commands: Readonly<Record<string, Command>> = {
+  async list(driver, topic, values, print) {
+    const limit = number('limit', values.limit) ?? 100;
+    const letters = await listDeadLetters(driver, topic, limit + 1);
+    for (const letter of letters.slice(0, limit)) print(line(letter));
+    const more = letters.length > limit ? ', and there are more' : '';
+    print(`${Math.min(letters.length, limit)} dead letters of ${topic}${more}\n`);
+  },
+
+  async show(driver, topic, values, print) {
+    const [partition, offset] = [
+      number('partition', values.partition),
+      number('offset', values.offset),
+    ];
+    if (partition === undefined || offset === undefined) {
+      throw new UsageError('show needs --partition and --offset');
+    }
+    const letter = await showDeadLetter(driver, topic, partition, offset);
+    if (!letter)
+      throw new Error(`there is no dead letter at partition ${partition} offset ${offset}`);
+    print(page(letter));
+  },
+
+  async replay(driver, topic, values, print) {
+    const limit = number('limit', values.limit);
+    const dryRun = values['dry-run'] ?? false;
+    const count = await replayDeadLetters(driver, topic, {
+      ...(limit !== undefined && { limit }),
+      dryRun,
+      onReplayed: (letter, to) =>
+        print(`${dryRun ? 'would go' : 'sent'} to ${to}: ${line(letter)}`),
+    });
+    print(`${count} dead letters of ${topic} ${dryRun ? 'would be' : 'were'} sent again\n`);
+  },
+};
+
+async function run(
+  [area, name = '']: readonly string[],
+  values: Values,
+  print: (text: string) => void,
+  open: (options: ConnectOptions) => Promise<Driver>,
+): Promise<void> {
+  const command = area === 'dlq' && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) throw new UsageError('say what to do: dlq list, dlq show or dlq replay');
+  const { brokers, topic } = values;
+  if (!brokers || !topic) throw new UsageError('--brokers and --topic are needed');
+  const driver = await open({
+    brokers: brokers.split(','),
+    ssl: values.ssl ?? false,
+    caFile: values.ca,
+    sasl: values.sasl,
+    username: values.username,
+    passwordFile: values['password-file'],
+  });
+  try {
+    await command(driver, topic, values, print);
+  } finally {
+    await driver.close();
+  }
+}
+
+function number(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UsageError(`--${name} must be a whole number from 0 up, got "${text}"`);
+}

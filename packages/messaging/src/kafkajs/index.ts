@@ -1,0 +1,1 @@
+export { type KafkajsOptions, kafkajs } from './driver.ts';

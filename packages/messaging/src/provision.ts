@@ -1,0 +1,65 @@
+import { checkFlag, checkKnown } from './check.ts';
+import type { DriverAdmin } from './driver.ts';
+import {
+  checkPlan,
+  neededTopics,
+  type ProvisionStep,
+  planProvision,
+  planText,
+  type RetryReader,
+} from './provision-plan.ts';
+import type { AnyTopic } from './topic.ts';
+
+/** What `provision` takes beside the topics. */
+export interface ProvisionOptions {
+  /** Only looks and tells; changes nothing, refuses nothing. Default false. */
+  readonly dryRun?: boolean;
+  /**
+   * Raises the partitions of topics that have too few. Keys then go to other partitions, so that a key's new
+   * messages may be handled before its old ones. Default false.
+   */
+  readonly raisePartitions?: boolean;
+}
+
+/** What was found and done. */
+export interface ProvisionPlan {
+  /** One or more for each topic, dead letters and retry topics included. */
+  readonly steps: readonly ProvisionStep[];
+  /** Whether what can be done was done. */
+  readonly isApplied: boolean;
+  /** The same, for people: a line for each step. */
+  readonly text: string;
+}
+
+/**
+ * Makes the topics that are missing. Safe to repeat, and for several processes at once.
+ *
+ * @throws ProvisionRefusedError, before anything is changed, when a topic has more partitions than it is to
+ * have; TypeError for a bad option; DriverError when the cluster fails, after which it may be repeated
+ */
+export async function provision(
+  admin: DriverAdmin,
+  topics: readonly AnyTopic[],
+  readers: readonly RetryReader[],
+  options: ProvisionOptions,
+): Promise<ProvisionPlan> {
+  checkKnown('provision', options, ['dryRun', 'raisePartitions']);
+  const { dryRun = false, raisePartitions = false } = options;
+  checkFlag('dryRun', dryRun);
+  checkFlag('raisePartitions', raisePartitions);
+  const wanted = neededTopics(topics, readers);
+  const found = await admin.describe(wanted.map(({ name }) => name));
+  const steps = planProvision(wanted, found, raisePartitions);
+  if (!dryRun) {
+    checkPlan(steps);
+    for (const step of steps) await apply(admin, step);
+  }
+  return { steps, isApplied: !dryRun, text: planText(steps) };
+}
+
+async function apply(admin: DriverAdmin, step: ProvisionStep): Promise<void> {
+  if (step.kind === 'create') await admin.create(step.spec);
+  if (step.kind === 'raise-partitions' && step.isAllowed) {
+    await admin.raisePartitions(step.topic, step.to);
+  }
+}

@@ -1,0 +1,40 @@
+import type { DriverAdmin, Position } from './driver.ts';
+import type { From } from './subscribe-options.ts';
+
+/** The offset of each partition where that is. */
+export async function positionsAt(
+  admin: DriverAdmin,
+  topic: string,
+  from: From,
+): Promise<Position[]> {
+  const offsets = await offsetsAt(admin, topic, from);
+  return offsets.map((offset, partition) => ({ topic, partition, offset }));
+}
+
+async function offsetsAt(
+  admin: DriverAdmin,
+  topic: string,
+  from: From,
+): Promise<readonly number[]> {
+  if (typeof from === 'string') return admin.offsets(topic, from);
+  if ('timestamp' in from) return admin.offsets(topic, from.timestamp);
+  const earliest = await admin.offsets(topic, 'earliest');
+  return earliest.map((first, partition) => from.offsets[partition] ?? first);
+}
+
+/**
+ * Commits where a group begins before its first member joins. Doing that once, rather than letting each
+ * member begin there for lack of an offset, loses nothing when a member dies before its first commit, and
+ * nothing that is written to a partition added later.
+ */
+export async function beginAt(
+  admin: DriverAdmin,
+  group: string,
+  topic: string,
+  from: From,
+): Promise<void> {
+  if (from === 'earliest') return;
+  const committed = await admin.committed(group, topic);
+  if (committed.some((offset) => offset !== undefined)) return;
+  await admin.setCommitted(group, await positionsAt(admin, topic, from));
+}
