@@ -78,11 +78,36 @@ async function idle() {
   return { percent, stopMs: performance.now() - stopMs };
 }
 
+/** What sends cost in memory that a stalled cluster does not answer: 100,000 of them, then as many again. */
+async function stalled() {
+  await client.send(topic, 'key', value);
+  await new Promise((resolve) => {
+    process.once('message', resolve);
+    process.send?.('ready');
+  });
+  const before = await heapAfter(0);
+  const first = await heapAfter(100_000);
+  const second = await heapAfter(100_000);
+  return { firstMiB: first - before, againMiB: second - first };
+}
+
+async function heapAfter(sends: number): Promise<number> {
+  for (let i = 0; i < sends; i += 1) {
+    client.send(topic, `key-${i % 1_000}`, value).catch(() => undefined);
+    if (i % 1_000 === 0) await sleep(1);
+  }
+  await sleep(500);
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 2 ** 20;
+}
+
 const rows: Readonly<Record<string, () => Promise<object>>> = {
   sendAwaited,
   latency,
   consume,
   idle,
+  stalled,
 };
 const result = await rows[row]?.();
 process.send?.(result ?? {}, () => process.exit());

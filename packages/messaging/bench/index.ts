@@ -18,11 +18,15 @@ type Figures = Readonly<Record<string, number>>;
 function run(row: string, name: string, topic: string): Promise<Figures> {
   const { promise, resolve } = Promise.withResolvers<Figures>();
   const child = fork(path.join(import.meta.dirname, 'child.ts'), [row, name, cluster.url, topic], {
-    execArgv: ['--conditions=@shopgpt/source', '--no-warnings'],
+    execArgv: ['--conditions=@shopgpt/source', '--no-warnings', '--expose-gc'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const limit = setTimeout(() => child.kill('SIGKILL'), 90_000);
-  child.on('message', (figures: Figures) => resolve(figures));
+  child.on('message', async (message: 'ready' | Figures) => {
+    if (message !== 'ready') return resolve(message);
+    await cluster.pause();
+    child.send('go');
+  });
   child.on('exit', () => {
     clearTimeout(limit);
     resolve({});
@@ -100,5 +104,14 @@ print('handler of 5 ms, 4 partitions', 'rate', 'a second', consumed);
 const idle = await measure('idle', () => newTopic(4));
 print('idle consumer, of a core', 'percent', '%', idle);
 print('stop of an idle consumer', 'stopMs', 'ms', idle);
+const topic = await newTopic(6);
+const stalled = new Map<string, Figures>();
+for (const name of contestants) {
+  stalled.set(name, await run('stalled', name, topic));
+  await cluster.resume();
+  await cluster.untilHealthy();
+}
+print('100,000 sends to a stalled cluster', 'firstMiB', 'MiB', stalled);
+print('100,000 more', 'againMiB', 'MiB', stalled);
 await driver.close();
 await cluster.stop();
