@@ -80,7 +80,7 @@ export class Handling {
     task.attempts += 1;
     held.begin(task);
     const failure = await this.#outcome(task);
-    if (held.state === 'gone') this.abandon(task);
+    if (held.state === 'gone' || (failure && held.isAborted)) this.abandon(task);
     else if (failure) await this.#failed(task, failure.error);
     else this.#handled(task);
     held.settle();

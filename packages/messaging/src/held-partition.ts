@@ -26,6 +26,8 @@ export class HeldPartition implements TopicPartition {
   /** The offset after the last record, as far as the broker has said. */
   end: number | undefined;
   isPaused = false;
+  /** Its handlers were told to end, so what fails from now on says nothing of the message. */
+  isAborted = false;
   /** Records that are not finished, and their bytes. */
   unfinished = 0;
   bytes = 0;
@@ -152,6 +154,7 @@ export class HeldPartition implements TopicPartition {
 
   /** Aborts the handlers that still run. */
   abort(reason: Error): void {
+    this.isAborted = true;
     for (const attempt of this.attempts) attempt.abort(reason);
   }
 
