@@ -3,23 +3,32 @@ import { Fifo } from './fifo.ts';
 import { headerNames, headerNumber } from './headers.ts';
 import type { Delivery } from './task.ts';
 
+interface Waiting {
+  readonly delivery: Delivery;
+  /** Of the clock that nobody sets. */
+  readonly dueMs: number;
+}
+
 /**
  * Lets the records of a retry topic through when their time has come. All of a topic wait equally long, so
  * the first is due first, and one timer does for a partition.
  */
 export class DelayGate {
   readonly #clock: Clock;
+  readonly #longestMs: number;
   readonly #admit: (delivery: Delivery) => void;
-  readonly #waiting = new Fifo<Delivery>();
+  readonly #waiting = new Fifo<Waiting>();
   #callOff: (() => void) | undefined;
 
-  constructor(clock: Clock, admit: (delivery: Delivery) => void) {
+  /** @param longestMs no record waits longer: where its time says otherwise, the clocks of two hosts differ */
+  constructor(clock: Clock, longestMs: number, admit: (delivery: Delivery) => void) {
     this.#clock = clock;
+    this.#longestMs = longestMs;
     this.#admit = admit;
   }
 
   add(delivery: Delivery): void {
-    this.#waiting.push(delivery);
+    this.#waiting.push({ delivery, dueMs: this.#dueMs(delivery) });
     if (!this.#callOff) this.#open();
   }
 
@@ -32,19 +41,19 @@ export class DelayGate {
   #open(): void {
     this.#callOff = undefined;
     for (let first = this.#waiting.peek(); first; first = this.#waiting.peek()) {
-      const waitMs = this.#waitMs(first);
+      const waitMs = first.dueMs - this.#clock.now();
       if (waitMs > 0) {
         this.#callOff = this.#clock.after(waitMs, () => this.#open());
         return;
       }
       this.#waiting.shift();
-      this.#admit(first);
+      this.#admit(first.delivery);
     }
   }
 
-  #waitMs({ record }: Delivery): number {
+  #dueMs({ record }: Delivery): number {
     const notBefore = headerNumber(record.headers, headerNames.notBefore) ?? 0;
-    // No back-off is longer than a timer can wait, so a later time is a mistake of somebody's clock.
-    return Math.min(notBefore - this.#clock.wall(), 2 ** 31 - 1);
+    const waitMs = Math.min(notBefore - this.#clock.wall(), this.#longestMs);
+    return this.#clock.now() + waitMs;
   }
 }

@@ -74,6 +74,12 @@ describe('writing', () => {
     expect(String(value)).toBe('{"b":null,"c":{}}');
   });
 
+  test('a key of null is none, whatever the topic would give', async () => {
+    const topic = defineTopic({ name: 't', partitions: 1, schema: z.string(), key: () => 'k' });
+    expect((await encodeMessage(topic, 'm', { key: null })).key).toBeNull();
+    expect(String((await encodeMessage(topic, 'm')).key)).toBe('k');
+  });
+
   test('null is a tombstone, which needs a key', async () => {
     const named = defineTopic({ name: 'n', partitions: 1, schema: z.string().nullable() });
     const { key, value } = await encodeMessage(named, null, { key: 'k' });

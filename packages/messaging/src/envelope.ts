@@ -15,7 +15,7 @@ export interface EncodedMessage {
 
 /** What a sender says beside the message. */
 export interface EncodeOptions {
-  /** Instead of what the topic's `key` gives. A tombstone (a message that is `null`) needs it. */
+  /** Instead of what the topic's `key` gives; null for none. A tombstone (a message that is `null`) needs it. */
   readonly key?: MessageKey;
   /** Headers beside those that messaging writes. */
   readonly headers?: MessageHeaders;
@@ -116,10 +116,15 @@ function encodeValid(
   const valid = accepted(topic, result);
   const raw = headers ? rawHeaders(headers) : [];
   if (topic.version > 1) raw.push(textHeader(headerNames.version, topic.version));
-  const keyBytes = bytesOf(topic, key ?? (message === null ? null : topic.key(valid)));
+  const keyBytes = bytesOf(topic, key === undefined ? keyOf(topic, message, valid) : key);
   if (message === null) return tombstone(topic, keyBytes, raw);
   if (!topic.encode) return { key: keyBytes, value: jsonBytes(topic, message), headers: raw };
   return encodedBy(topic, message, keyBytes, raw);
+}
+
+/** A tombstone has nothing that a key could be made of. */
+function keyOf(topic: AnyTopic, message: unknown, valid: unknown): MessageKey {
+  return message === null ? null : topic.key(valid);
 }
 
 function tombstone(topic: AnyTopic, key: Uint8Array | null, headers: RawHeader[]): EncodedMessage {

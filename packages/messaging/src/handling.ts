@@ -134,7 +134,7 @@ export class Handling {
     this.counters.failed += 1;
     const verdict = judge(this.#parts.policy, error, task.attempts);
     if (verdict.kind === 'fatal') {
-      this.#parts.fatal(error);
+      this.#halt(task, error);
     } else if (verdict.kind === 'again' && !verdict.isStuck) {
       this.#again(task, verdict.delayMs);
     } else if (task.deliveries.length > 1) {
@@ -145,6 +145,13 @@ export class Handling {
     } else {
       await this.#move(task, this.#letter(task, error, verdict));
     }
+  }
+
+  /** The task stays as it is; giving up its partition does not wait for it. */
+  #halt(task: Task, error: unknown): void {
+    if (task.held.state === 'active') task.held.strand(task);
+    else this.abandon(task);
+    this.#parts.fatal(error);
   }
 
   #again(task: Task, delayMs: number): void {

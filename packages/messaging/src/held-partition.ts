@@ -126,6 +126,11 @@ export class HeldPartition implements TopicPartition {
     this.#waiting.set(task, callOff);
   }
 
+  /** No call for the task comes any more, and it is not finished either. */
+  strand(task: Task): void {
+    this.#waiting.set(task, () => undefined);
+  }
+
   /**
    * Begins nothing more but what is before records that were begun: otherwise these would be handled a
    * second time by whoever comes next. Gives the tasks that waited for a time which no longer comes.

@@ -77,6 +77,16 @@ describe('messages', () => {
     ]);
   });
 
+  test('none of many is sent when the last of them cannot be had', async () => {
+    const { messaging } = await provisioned();
+    const broken = function* () {
+      yield { to: 'ada', n: Number.NaN };
+      throw new Error('no more');
+    };
+    await expect(messaging.sendMany(greetings, broken())).rejects.toThrow('no more');
+    expect(messaging.stats().producer.accepted).toBe(0);
+  });
+
   test('come in batches to those who want them', async () => {
     const { messaging } = await provisioned();
     const sizes: number[] = [];

@@ -61,7 +61,10 @@ export interface Messaging extends AsyncDisposable {
     message: NoInfer<Input>,
     options?: SendOptions,
   ): Promise<Sent>;
-  /** Writes messages in their order. Never rejects: each has a result of its own, whatever becomes of the others. */
+  /**
+   * Writes messages in their order. Each has a result of its own, whatever becomes of the others; rejects only
+   * when `messages` cannot be gone through, and then sends nothing.
+   */
   sendMany<Message, Input>(
     topic: Topic<Message, Input>,
     messages: Iterable<NoInfer<Input>>,
@@ -162,14 +165,14 @@ class DriverMessaging implements Messaging {
     return this.#sender.send(topic, message, options);
   }
 
-  sendMany(
+  async sendMany(
     topic: AnyTopic,
     messages: Iterable<unknown>,
     options: SendOptions = {},
   ): Promise<PromiseSettledResult<Sent>[]> {
-    return Promise.allSettled(
-      Array.from(messages, (message) => this.send(topic, message, options)),
-    );
+    // All of them first: when the iterable throws, nothing is under way whose answer nobody gets.
+    const all = [...messages];
+    return Promise.allSettled(all.map((message) => this.send(topic, message, options)));
   }
 
   subscribe<Message>(
@@ -259,7 +262,7 @@ class DriverMessaging implements Messaging {
 
   async #close(timeoutMs: number): Promise<void> {
     const endMs = this.#clock.now() + timeoutMs;
-    const leftMs = () => Math.max(0, endMs - this.#clock.now());
+    const leftMs = () => Math.max(0, Math.ceil(endMs - this.#clock.now()));
     // Handlers that end may still send.
     await Promise.all(this.#subscriptions.map((subscription) => subscription.stop(leftMs())));
     await settledWithin(this.#clock, leftMs(), this.#sender.idle());

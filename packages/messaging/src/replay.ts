@@ -11,6 +11,17 @@ export async function positionsAt(
   return offsets.map((offset, partition) => ({ topic, partition, offset }));
 }
 
+/** As `positionsAt`, but a partition that `offsets` does not name stays where it is. */
+export async function replayPositions(
+  admin: DriverAdmin,
+  topic: string,
+  from: From,
+): Promise<Position[]> {
+  const positions = await positionsAt(admin, topic, from);
+  if (typeof from === 'string' || 'timestamp' in from) return positions;
+  return positions.filter(({ partition }) => from.offsets[partition] !== undefined);
+}
+
 async function offsetsAt(
   admin: DriverAdmin,
   topic: string,

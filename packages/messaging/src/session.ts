@@ -17,6 +17,8 @@ export interface SessionParts {
   readonly topic: string;
   readonly clock: Clock;
   readonly limits: FlowLimits;
+  /** The longest back-off of a retry topic. */
+  readonly longestRetryMs: number;
   readonly commitIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly troubles: Troubles;
@@ -146,7 +148,7 @@ export class Session implements ConsumerListener {
   }
 
   #hold(at: TopicPartition, begin?: number): HeldPartition {
-    const { clock, topic, handling } = this.#parts;
+    const { clock, topic, handling, longestRetryMs } = this.#parts;
     const isRetry = at.topic !== topic;
     const progressed = (held: HeldPartition, hasMoved: boolean) => {
       if (hasMoved) this.#moved(held);
@@ -155,7 +157,8 @@ export class Session implements ConsumerListener {
     const held = new HeldPartition(at, { clock, isRetry, progressed }, begin);
     this.#held.set(idOf(at), held);
     if (isRetry) {
-      this.#gates.set(held, new DelayGate(clock, (delivery) => handling.lanes.add(held, delivery)));
+      const admit = (delivery: Delivery) => handling.lanes.add(held, delivery);
+      this.#gates.set(held, new DelayGate(clock, longestRetryMs, admit));
     }
     return held;
   }

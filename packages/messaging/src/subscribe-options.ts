@@ -8,7 +8,7 @@ export type From =
   | 'latest'
   /** The first message of that time (in ms since 1970) or later, in each partition. */
   | { readonly timestamp: number }
-  /** By partition; a partition without one begins at its first message. */
+  /** By partition. One that is not named: a new group begins at its first message, a replay leaves it alone. */
   | { readonly offsets: Readonly<Record<number, number>> };
 
 /** What single messages and batches have in common. */

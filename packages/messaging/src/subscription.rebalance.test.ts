@@ -476,27 +476,3 @@ test('trouble that the driver overcomes by itself is told for half a minute', as
   await clock.pass(1);
   expect(subscription.health().status).toBe('up');
 });
-
-test.each([
-  ['dead letter', { attempts: 1 }],
-  ['move to a retry topic', { attempts: 2, topics: true }],
-])('a call that fails because its partition is given up is no reason for a %s', async (_, retry) => {
-  const aborted = async (message: string, { signal }: { readonly signal: AbortSignal }) => {
-    if (message === 'done') return;
-    await new Promise<void>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
-    });
-  };
-  const made = scripted(aborted, { rebalanceTimeoutMs: 10_000, retry });
-  const { start, deliver, clock, driver, producer, subscription } = made;
-  await start();
-  await deliver('a:done', 'a:1');
-  // While the last commit is under way the partition is still held.
-  driver.current.onCommit = () => new Promise((resolve) => void clock.after(7_500, resolve));
-  const revoked = driver.current.revoke();
-  await clock.pass(10_000);
-  await revoked;
-  expect(producer.written).toEqual([]);
-  expect(driver.current.committed(p0)).toBe(1);
-  expect(subscription.stats()).toMatchObject({ failed: 0, deadLettered: 0, running: 0 });
-});

@@ -109,6 +109,13 @@ test('replay resumes a partition that was paused', async () => {
   expect(subscription.stats()).toMatchObject({ buffered: 0 });
 });
 
+test('a replay from the offset of another partition leaves those that it does not name alone', async () => {
+  const { start, subscription, driver } = withAdmin({});
+  await start();
+  expect(await subscription.replay({ offsets: { 1: 3 } })).toEqual([]);
+  expect(driver.current.sought).toEqual([]);
+});
+
 test('replay of a subscription that holds nothing does nothing, and a bad place is refused', async () => {
   const { subscription } = withAdmin({});
   expect(await subscription.replay('earliest')).toEqual([]);

@@ -93,6 +93,27 @@ test('in a retry topic the first waits and those behind it wait with it, on one 
   expect(calls).toHaveLength(3);
 });
 
+test.each([-3_600_000, 3_600_000])(
+  'a message in a retry topic waits no longer than its back-off when the time of day jumps by %s ms',
+  async (jump) => {
+    const { calls, handle } = failing();
+    const { start, clock, driver } = scripted(handle, {
+      retry: { topics: true, backoffMs: [2_000] },
+    });
+    await start();
+    driver.current.assign(p0, retry1);
+    const due = () => [headerNames.notBefore, Buffer.from(String(clock.wall() + 2_000))] as const;
+    driver.current.deliver(retry1, [textRecord(0, 'a', '"1"', [due()])]);
+    const early = due();
+    clock.setWallBy(jump);
+    driver.current.deliver(retry1, [textRecord(1, 'b', '"2"', [early])]);
+    await clock.pass(1_999);
+    expect(calls).toEqual([]);
+    await clock.pass(1);
+    expect(calls).toHaveLength(2);
+  },
+);
+
 test('what waits in a retry topic is dropped when the partition is given up', async () => {
   const { calls, handle } = failing();
   const { start, clock, driver, subscription } = scripted(handle, { retry });

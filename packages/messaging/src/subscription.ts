@@ -1,4 +1,4 @@
-import { show } from './check.ts';
+import { checkMs, show } from './check.ts';
 import type { Clock } from './clock.ts';
 import type { Driver, DriverConsumer, Position } from './driver.ts';
 import { reasonOf } from './failures.ts';
@@ -6,7 +6,7 @@ import { type BatchHandler, batchCall, type Handler, singleCall } from './handle
 import { type Call, Handling, type HandlingCounters } from './handling.ts';
 import type { Middleware } from './middleware.ts';
 import type { RawRecord } from './record.ts';
-import { beginAt, positionsAt } from './replay.ts';
+import { beginAt, replayPositions } from './replay.ts';
 import { Session } from './session.ts';
 import {
   checkFrom,
@@ -164,16 +164,18 @@ export class Subscription {
 
   /**
    * Leaves the group: what is under way has so long to end, then its signals abort; what is handled is
-   * committed. Never rejects, and takes no longer.
+   * committed. Never rejects, but for a bad time, and takes no longer.
    */
   async stop(timeoutMs: number): Promise<void> {
+    checkMs('timeoutMs', timeoutMs, 0);
     this.#stopping ??= this.#stop(timeoutMs);
     await this.#stopping;
   }
 
   /**
    * Handles messages again (or skips some): the partitions that this member holds are read from there on, as
-   * soon as their offsets are known. In a group of several members, each is to be told.
+   * soon as their offsets are known; with `{ offsets }`, those that it names. In a group of several members,
+   * each is to be told.
    *
    * @returns where it began; nothing when it holds no partition now
    * @throws DriverError when the offsets cannot be asked for; TypeError or RangeError for what is no place
@@ -181,7 +183,7 @@ export class Subscription {
   async replay(from: From): Promise<readonly Position[]> {
     checkFrom(from);
     const { driver, topic } = this.#parts;
-    const positions = await positionsAt(driver.admin, topic.name, from);
+    const positions = await replayPositions(driver.admin, topic.name, from);
     return this.#session?.seek(positions) ?? [];
   }
 
@@ -233,6 +235,7 @@ export class Subscription {
       topic: topic.name,
       clock,
       limits: settings,
+      longestRetryMs: Math.max(...topic.retry.backoffMs),
       commitIntervalMs: settings.commitIntervalMs,
       rebalanceTimeoutMs: settings.rebalanceTimeoutMs,
       troubles: this.#troubles,
