@@ -6,7 +6,7 @@
 import { systemClock } from '../src/clock.ts';
 import type { StoredRecord } from '../src/record.ts';
 import { singleSubscription } from '../src/subscription.ts';
-import { ScriptedDriver, ScriptedProducer } from '../src/testing/scripted-driver.ts';
+import { ScriptedDriver, ScriptedWriter } from '../src/testing/scripted-driver.ts';
 import { defineTopic } from '../src/topic.ts';
 
 const RECORDS = 200_000;
@@ -35,7 +35,7 @@ async function round(): Promise<number> {
   const driver = new ScriptedDriver();
   const subscription = singleSubscription({
     driver,
-    producer: new ScriptedProducer(),
+    producer: new ScriptedWriter(),
     topic,
     handler: () => new Promise<void>((resolve) => void setImmediate(resolve)),
     options: { group: 'g', concurrency: 64 },

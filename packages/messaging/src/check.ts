@@ -24,6 +24,12 @@ export function checkMs(name: string, value: unknown, least: 0 | 1): void {
   );
 }
 
+/** Throws a RangeError that names the option unless the value is a time that a record can have. */
+export function checkTime(name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return;
+  throw new RangeError(`${name} must be a time in ms since 1970, got ${show(value)}`);
+}
+
 /** Throws a TypeError that names the option unless the value is a text with something in it. */
 export function checkText(name: string, value: unknown): void {
   if (typeof value === 'string' && value !== '') return;

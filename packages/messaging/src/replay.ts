@@ -1,4 +1,5 @@
 import type { DriverAdmin, Position } from './driver.ts';
+import { reasonOf } from './failures.ts';
 import type { From } from './subscribe-options.ts';
 
 /** The offset of each partition where that is. */
@@ -47,5 +48,13 @@ export async function beginAt(
   if (from === 'earliest') return;
   const committed = await admin.committed(group, topic);
   if (committed.some((offset) => offset !== undefined)) return;
-  await admin.setCommitted(group, await positionsAt(admin, topic, from));
+  const positions = await positionsAt(admin, topic, from);
+  try {
+    await admin.setCommitted(group, positions);
+  } catch (cause) {
+    const why =
+      `where the group "${group}" begins in "${topic}" cannot be set (while it has members of other topics it ` +
+      `never can: give this subscription a group of its own, or begin at 'earliest'): ${reasonOf(cause)}`;
+    throw new Error(why, { cause });
+  }
 }

@@ -67,6 +67,16 @@ test('a record has the time of its message, by default now, and its deadline', a
   expect(headerNumber(b?.headers ?? [], 'x-deadline')).toBe(clock.wall() + 1_000);
 });
 
+test.each([Number.NaN, -1, Number.POSITIVE_INFINITY, '2026'])(
+  'no message is of the time %s',
+  async (timestamp) => {
+    const { sender, driver } = open();
+    const sent = sender.send(plain, 'a', { timestamp: Object(timestamp).valueOf() });
+    await expect(sent).rejects.toThrow('timestamp must be a time in ms since 1970, got');
+    expect(values(driver)).toEqual([]);
+  },
+);
+
 test('a message larger than a batch is refused', async () => {
   const { sender } = open({ maxBatchBytes: 100 });
   await expect(sender.send(plain, 'x'.repeat(63), {})).rejects.toMatchObject({

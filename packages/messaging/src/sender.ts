@@ -1,4 +1,4 @@
-import { checkMs } from './check.ts';
+import { checkMs, checkTime } from './check.ts';
 import { type Clock, settledWithin } from './clock.ts';
 import type { Sent } from './delivery.ts';
 import { type EncodedMessage, type EncodeOptions, encode } from './envelope.ts';
@@ -82,6 +82,8 @@ export class Sender {
   ): Promise<Sent> {
     const { clock, producer, options } = this.#parts;
     const { key, value, headers } = encoded;
+    // A driver would find out when it makes the batch, with others in it.
+    if (timestamp !== undefined) checkTime('timestamp', timestamp);
     if (deadlineMs !== undefined) {
       checkMs('deadlineMs', deadlineMs, 0);
       headers.push(textHeader(headerNames.deadline, Math.round(clock.wall()) + deadlineMs));

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, settledWithin } from './clock.ts';
 import { Committer } from './committer.ts';
 import { DelayGate } from './delay-gate.ts';
 import type { Assignment, ConsumerListener, DriverConsumer, Position } from './driver.ts';
@@ -112,11 +112,11 @@ export class Session implements ConsumerListener {
     // A part of the time is for the commit, and for the answer to reach the group.
     const drainMs = limitMs * 0.8;
     const fillMs = Math.min(MAX_FILL_MS, drainMs / 4);
-    await this.#within(fillMs, quiet);
+    await settledWithin(clock, fillMs, quiet);
     for (const held of leaving) held.stopFilling();
-    await this.#within(drainMs - fillMs, quiet);
+    await settledWithin(clock, drainMs - fillMs, quiet);
     for (const held of leaving) held.abort(new PartitionLostError(held));
-    await this.#within((limitMs - drainMs) / 2, this.#committer.finish());
+    await settledWithin(clock, (limitMs - drainMs) / 2, this.#committer.finish());
     for (const held of leaving) this.#forget(held);
   }
 
@@ -202,13 +202,6 @@ export class Session implements ConsumerListener {
 
   #those(partitions: readonly TopicPartition[]): HeldPartition[] {
     return partitions.flatMap((at) => this.#held.get(idOf(at)) ?? []);
-  }
-
-  async #within(ms: number, work: Promise<unknown>): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const callOff = this.#parts.clock.after(ms, late.resolve);
-    await Promise.race([work, late.promise]);
-    callOff();
   }
 }
 

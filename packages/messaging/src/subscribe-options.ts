@@ -21,7 +21,10 @@ interface CommonOptions {
    * `Infinity` for no limit. Default 30,000.
    */
   readonly timeoutMs?: number;
-  /** Where the group begins when it has read nothing of the topic yet. Default `'earliest'`. */
+  /**
+   * Where the group begins when it has read nothing of the topic yet. Default `'earliest'`; anything else can
+   * only be set while the group has no members, so it needs a group that reads this topic alone.
+   */
   readonly from?: From;
   /**
    * Says what an error of the handler means: `'retryable'`, `'poison'` or `'fatal'`; undefined leaves it to

@@ -7,7 +7,7 @@ import { manualClock } from './testing/index.ts';
 import {
   type ScriptedConsumer,
   ScriptedDriver,
-  ScriptedProducer,
+  ScriptedWriter,
   textRecord,
 } from './testing/scripted-driver.ts';
 import { defineTopic } from './topic.ts';
@@ -69,7 +69,7 @@ interface OpenCall {
 class World {
   readonly clock = manualClock();
   readonly driver = new ScriptedDriver();
-  readonly producer = new ScriptedProducer();
+  readonly producer = new ScriptedWriter();
   readonly log: Entry[] = [];
   readonly open: OpenCall[] = [];
   readonly plan: Plan;

@@ -70,7 +70,10 @@ test('as long as it cannot be said where a new group begins, it does not join', 
   subscription.start();
   await clock.pass(5_000);
   expect(driver.current.isRunning).toBe(false);
-  expect(subscription.health()).toMatchObject({ status: 'degraded' });
+  expect(subscription.health()).toMatchObject({
+    status: 'degraded',
+    reasons: [expect.stringContaining('where the group "g" begins in "t" cannot be set')],
+  });
   isAway = false;
   await clock.pass(30_000);
   expect(driver.current.isRunning).toBe(true);

@@ -1,5 +1,5 @@
 import { checkMs, show } from './check.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, settledWithin } from './clock.ts';
 import type { Driver, DriverConsumer, Position } from './driver.ts';
 import { reasonOf } from './failures.ts';
 import { type BatchHandler, batchCall, type Handler, singleCall } from './handlers.ts';
@@ -264,11 +264,7 @@ export class Subscription {
   }
 
   async #stop(timeoutMs: number): Promise<void> {
-    const { clock } = this.#parts;
-    const late = Promise.withResolvers<void>();
-    const callOff = clock.after(timeoutMs, late.resolve);
-    await Promise.race([this.#leave(timeoutMs), late.promise]);
-    callOff();
+    await settledWithin(this.#parts.clock, timeoutMs, this.#leave(timeoutMs));
     this.#session?.end();
     this.#handling.stop();
     this.#state = 'stopped';

@@ -125,7 +125,7 @@ export class ScriptedDriver implements Driver {
 }
 
 /** A producer that keeps what it is given, or fails as long as it is told to. */
-export class ScriptedProducer {
+export class ScriptedWriter {
   readonly written: { readonly topic: string; readonly record: RawRecord }[] = [];
   error: Error | undefined;
 

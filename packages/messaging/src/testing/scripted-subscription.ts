@@ -6,7 +6,7 @@ import type { SubscribeBatchOptions, SubscribeOptions } from '../subscribe-optio
 import { batchSubscription, type Subscription, singleSubscription } from '../subscription.ts';
 import { defineTopic, type Topic, type TopicRetry } from '../topic.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
-import { ScriptedDriver, ScriptedProducer, textRecord } from './scripted-driver.ts';
+import { ScriptedDriver, ScriptedWriter, textRecord } from './scripted-driver.ts';
 
 interface TopicSetup {
   readonly retry?: TopicRetry;
@@ -18,7 +18,7 @@ interface TopicSetup {
 export interface Scripted {
   readonly clock: ManualClock;
   readonly driver: ScriptedDriver;
-  readonly producer: ScriptedProducer;
+  readonly producer: ScriptedWriter;
   readonly subscription: Subscription;
   /** Starts it, and gives it partition 0. */
   start(): Promise<void>;
@@ -62,7 +62,7 @@ function setup<Options>({ retry, deadLetter, middleware, ...subscribe }: TopicSe
   const parts = {
     clock: manualClock(),
     driver: new ScriptedDriver(),
-    producer: new ScriptedProducer(),
+    producer: new ScriptedWriter(),
     topic,
     middleware: middleware ?? [],
     random: () => 1,
