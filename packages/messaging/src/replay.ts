@@ -1,4 +1,5 @@
 import type { DriverAdmin, Position } from './driver.ts';
+import { DriverError } from './errors.ts';
 import { reasonOf } from './failures.ts';
 import type { From } from './subscribe-options.ts';
 
@@ -55,6 +56,6 @@ export async function beginAt(
     const why =
       `where the group "${group}" begins in "${topic}" cannot be set (while it has members of other topics it ` +
       `never can: give this subscription a group of its own, or begin at 'earliest'): ${reasonOf(cause)}`;
-    throw new Error(why, { cause });
+    throw new DriverError(why, { isRetriable: true, cause });
   }
 }
