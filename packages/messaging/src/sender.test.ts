@@ -110,6 +110,23 @@ describe('while a message is being encoded', () => {
     expect(await bad).toMatchObject(refused);
   });
 
+  test('can be taken back, keeps its place meanwhile and is not written', async () => {
+    const { sender, driver } = open();
+    const { topic, decide } = gatedTopic();
+    const controller = new AbortController();
+    const first = sender.send(topic, 'a', { signal: controller.signal });
+    void sender.send(plain, 'b', {});
+    controller.abort(new Error('no longer'));
+    await expect(first).rejects.toThrow('no longer');
+    await expect(sender.send(topic, 'c', { signal: controller.signal })).rejects.toThrow(
+      'no longer',
+    );
+    expect(values(driver)).toEqual([]);
+    await decide('a', true);
+    await decide('c', true);
+    expect(values(driver)).toEqual(['b']);
+  });
+
   test('other topics go on', async () => {
     const { sender, driver } = open();
     void sender.send(gatedTopic().topic, 'a', {});

@@ -7,6 +7,7 @@ import { headerNames, textHeader } from './headers.ts';
 import type { Producer } from './producer.ts';
 import type { ResolvedProducerOptions } from './producer-options.ts';
 import { isTracing, SendSpan } from './send-span.ts';
+import { unlessAborted } from './signals.ts';
 import type { AnyTopic } from './topic.ts';
 
 /** What `send` takes beside the message. */
@@ -68,7 +69,7 @@ export class Sender {
       const encoded = encode(topic, message, options);
       const isAtOnce = !(encoded instanceof Promise) && !this.#turns.has(topic.name);
       if (isAtOnce) return this.#write(topic, encoded, options, span);
-      return this.#writeInTurn(topic, encoded, options, span);
+      return unlessAborted(this.#writeInTurn(topic, encoded, options, span), options.signal);
     } catch (error) {
       return Promise.reject(error);
     }

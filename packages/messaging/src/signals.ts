@@ -46,3 +46,20 @@ export function watch(signal: AbortSignal, one: Abortable): void {
 export function unwatch(signal: AbortSignal, one: Abortable): void {
   watches.get(signal)?.delete(one);
 }
+
+/** As the work, but rejects as soon as the signal aborts; what becomes of the work then is nobody's. */
+export async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (!signal) return work;
+  const aborted = Promise.withResolvers<never>();
+  const one: Abortable = { abort: aborted.reject };
+  if (signal.aborted) one.abort(signal.reason);
+  watch(signal, one);
+  try {
+    return await Promise.race([aborted.promise, work]);
+  } finally {
+    unwatch(signal, one);
+  }
+}
