@@ -4,7 +4,7 @@ import { reasonOf } from './failures.ts';
 import type { From } from './subscribe-options.ts';
 
 /** The offset of each partition where that is. */
-export async function positionsAt(
+async function positionsAt(
   admin: DriverAdmin,
   topic: string,
   from: From,
