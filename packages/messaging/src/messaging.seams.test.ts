@@ -54,6 +54,22 @@ describe('close', () => {
     await vi.waitFor(() => expect(again).toHaveBeenCalledWith(1, expect.anything()), 3_000);
   });
 
+  test('in the midst of a rebalance loses nothing and repeats nothing', async () => {
+    const { messaging, driver } = await provisioned();
+    const seen: number[] = [];
+    messaging.subscribe(numbers, (n) => void seen.push(n), { group: 'g' });
+    await messaging.start();
+    await messaging.sendMany(numbers, many);
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(0));
+    const next = open(memory({ broker: driver.broker }));
+    next.subscribe(numbers, (n) => void seen.push(n), { group: 'g' });
+    await next.start();
+    driver.broker.rebalance('g');
+    await messaging.close();
+    await vi.waitFor(() => expect(new Set(seen).size).toBe(many.length));
+    expect(seen).toHaveLength(many.length);
+  });
+
   test('ends although a handler waits for it, and what that sends then is refused', async () => {
     const { messaging } = await provisioned();
     const refused = Promise.withResolvers<unknown>();
