@@ -12,7 +12,8 @@ const usage = `Usage: shopgpt-messaging dlq <command> --brokers <host:port,...> 
   replay    sends them to <topic> again                       [--limit <n>] [--dry-run]
 
 Replay remembers how far it came: when it is run again it goes on from there. Every group
-that reads <topic> gets the messages again.
+that reads <topic> gets the messages again. What is wrong is told on standard error; a cluster
+that gives no answer for 30 seconds ends the command.
 
   --ssl                     TLS; with --ca <file> for an authority of your own
   --sasl <mechanism>        plain, scram-sha-256 or scram-sha-512, with
@@ -23,6 +24,8 @@ that reads <topic> gets the messages again.
 export interface CliParts {
   /** Default: standard output. */
   readonly print?: (text: string) => void;
+  /** Takes what is wrong. Default: standard error. */
+  readonly complain?: (text: string) => void;
   /** Default: kafkajs. */
   readonly connect?: (options: ConnectOptions) => Promise<Driver>;
 }
@@ -54,6 +57,7 @@ class UsageError extends Error {}
  */
 export async function main(args: readonly string[], parts: CliParts = {}): Promise<number> {
   const { print = (text: string) => void process.stdout.write(text) } = parts;
+  const { complain = (text: string) => void process.stderr.write(text) } = parts;
   try {
     const { values, positionals } = parsed(args);
     if (values.help) {
@@ -64,10 +68,10 @@ export async function main(args: readonly string[], parts: CliParts = {}): Promi
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      print(`${error.message}\n\n${usage}`);
+      complain(`${error.message}\n\n${usage}`);
       return 2;
     }
-    print(`failed: ${reasonOf(error)}\n`);
+    complain(`failed: ${reasonOf(error)}\n`);
     return 1;
   }
 }
