@@ -2,6 +2,9 @@ import { codeOf, nameOf, reasonOf } from './failures.ts';
 import { headerNames, headerText, textHeader } from './headers.ts';
 import type { RawHeader, RawRecord, StoredRecord, TopicPartition } from './record.ts';
 
+/** Of what an error says of itself, so many characters are kept; its message is cut by `reasonOf`. */
+const MAX_NAME_LENGTH = 200;
+
 /** Why, by whom and when a message is moved. */
 export interface Move {
   /** In ms since 1970. It is the record's time: with the old one, retention could delete it at once. */
@@ -63,11 +66,11 @@ function reasonHeaders({ group, error, attempts, notBefore }: Move): RawHeader[]
   const headers = [
     textHeader(headerNames.group, group),
     textHeader(headerNames.attempts, attempts),
-    textHeader(headerNames.errorName, nameOf(error)),
+    textHeader(headerNames.errorName, nameOf(error).slice(0, MAX_NAME_LENGTH)),
     textHeader(headerNames.errorMessage, reasonOf(error)),
   ];
   if (typeof code === 'string' || typeof code === 'number') {
-    headers.push(textHeader(headerNames.errorCode, code));
+    headers.push(textHeader(headerNames.errorCode, String(code).slice(0, MAX_NAME_LENGTH)));
   }
   if (notBefore !== undefined) headers.push(textHeader(headerNames.notBefore, notBefore));
   return headers;

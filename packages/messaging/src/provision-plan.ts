@@ -1,5 +1,6 @@
 import type { TopicDescription, TopicSpec } from './driver.ts';
 import { ProvisionRefusedError } from './errors.ts';
+import { MAX_MESSAGE_BYTES_KEY, type NeededTopic, withRoom } from './moved-topic.ts';
 import { type AnyTopic, deadLetterTopic, retryTopic } from './topic.ts';
 
 /** One thing that is so, or is to be done. */
@@ -45,37 +46,54 @@ export interface RetryReader {
 
 /** How long a dead letter is kept. */
 const DEAD_LETTER_RETENTION_MS = 30 * 24 * 3_600_000;
-/** What the headers of a moved message may add to it. */
-const MOVE_HEADER_BYTES = 16_384;
 
-/** Every topic that is needed: those given, their dead letters, and the retry topics of those who read them. */
+/**
+ * Every topic that is needed: those given, their dead letters, and the retry topics of those who read them.
+ * What is given is as it says, also when another one's dead letters go there.
+ */
 export function neededTopics(
   topics: readonly AnyTopic[],
   readers: readonly RetryReader[],
-): TopicSpec[] {
-  const specs = topics.flatMap((topic) => {
-    const { name, partitions } = topic;
+): NeededTopic[] {
+  const given = new Map(topics.map((topic) => [topic.name, givenSpec(topic)]));
+  const needed = topics.flatMap((topic): NeededTopic[] => {
+    const { name } = topic;
+    const source = givenSpec(topic);
     const groups = readers.filter((reader) => reader.topic.name === name).map((one) => one.group);
     const retries = groups.flatMap((group) => retrySpecs(topic, group));
+    const moved = [...(topic.deadLetter ? [deadLetterSpec(topic)] : []), ...retries];
     return [
-      { name, partitions, config: topic.config, ...replicas(topic) },
-      ...(topic.deadLetter ? [deadLetterSpec(topic)] : []),
-      ...retries,
+      { spec: source, source: undefined },
+      ...moved.map((spec) => ({ spec: given.get(spec.name) ?? spec, source })),
     ];
   });
-  return [...new Map(specs.map((spec) => [spec.name, spec])).values()];
+  return distinct(needed);
+}
+
+/** Each once, after its source; whoever knows where messages come from knows more. */
+function distinct(needed: readonly NeededTopic[]): NeededTopic[] {
+  const moved = new Set(needed.filter(({ source }) => source).map(({ spec }) => spec.name));
+  const known = needed.filter(({ spec, source }) => source || !moved.has(spec.name));
+  return [...new Map(known.map((one) => [one.spec.name, one])).values()];
 }
 
 /** What is to be done, and what differs. @param found what the cluster has, in the order of `wanted` */
 export function planProvision(
-  wanted: readonly TopicSpec[],
+  wanted: readonly NeededTopic[],
   found: readonly (TopicDescription | undefined)[],
   raisePartitions: boolean,
 ): ProvisionStep[] {
-  return wanted.flatMap((spec, i) => {
+  return wanted.flatMap((needed, i) => {
+    const spec = withRoom(
+      needed,
+      found.find((one) => one && one.name === needed.source?.name),
+    );
     const actual = found[i];
     if (!actual) return [{ kind: 'create', topic: spec.name, spec }];
-    const steps = [...partitionSteps(spec, actual, raisePartitions), ...driftSteps(spec, actual)];
+    const steps = [
+      ...partitionSteps(spec, actual, raisePartitions),
+      ...driftSteps(spec, actual, spec !== needed.spec),
+    ];
     return steps.length > 0 ? steps : [{ kind: 'unchanged', topic: spec.name }];
   });
 }
@@ -118,6 +136,11 @@ function specText({ partitions, replicationFactor, config }: TopicSpec): string 
   return [`partitions ${partitions}`, ...replicas, ...keys].join(', ');
 }
 
+function givenSpec(topic: AnyTopic): TopicSpec {
+  const { name, partitions, config } = topic;
+  return { name, partitions, config, ...replicas(topic) };
+}
+
 function replicas({ replicationFactor }: AnyTopic): { replicationFactor?: number } {
   return replicationFactor === undefined ? {} : { replicationFactor };
 }
@@ -138,16 +161,10 @@ function retrySpecs(topic: AnyTopic, group: string): TopicSpec[] {
   }));
 }
 
-/** What a moved message needs as much as the first one did, with room for its new headers. */
+/** What a moved message needs as much as the first one did. */
 function movedConfig({ config }: AnyTopic): Record<string, string> {
   const minimum = config['min.insync.replicas'];
-  const largest = config['max.message.bytes'];
-  return {
-    ...(minimum !== undefined && { 'min.insync.replicas': minimum }),
-    ...(largest !== undefined && {
-      'max.message.bytes': String(Number(largest) + MOVE_HEADER_BYTES),
-    }),
-  };
+  return minimum === undefined ? {} : { 'min.insync.replicas': minimum };
 }
 
 function partitionSteps(
@@ -163,6 +180,7 @@ function partitionSteps(
 function driftSteps(
   { name: topic, replicationFactor, config }: TopicSpec,
   actual: TopicDescription,
+  hasRoom: boolean,
 ): ProvisionStep[] {
   const keys = Object.entries(config).map(
     ([key, wanted]) => [key, wanted, actual.config[key]?.value] as const,
@@ -178,6 +196,10 @@ function driftSteps(
           ] as const,
         ];
   return [...replicas, ...keys]
-    .filter(([, wanted, value]) => wanted !== value)
+    .filter(([key, wanted, value]) => {
+      // More room than is needed is no fault.
+      const isRoom = hasRoom && key === MAX_MESSAGE_BYTES_KEY;
+      return isRoom ? !(Number(value) >= Number(wanted)) : wanted !== value;
+    })
     .map(([key, wanted, value]) => ({ kind: 'drift', topic, key, wanted, actual: value }));
 }

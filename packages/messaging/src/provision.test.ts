@@ -63,6 +63,87 @@ describe('provision', () => {
     });
   });
 
+  test('gives dead letters and retries room for more than the largest message of their topic', async () => {
+    await withMessaging(async (messaging, driver) => {
+      const sizes = async (...names: string[]) =>
+        (await driver.admin.describe(names)).map((one) => one?.config['max.message.bytes']?.value);
+      const retry = { topics: true, backoffMs: [1] };
+      const topics = [define('plain', { deadLetter: true, retry })];
+      messaging.subscribe(define('plain', { retry }), () => undefined, { group: 'g' });
+      const { text } = await messaging.provision(topics);
+      expect(text).toContain('create     plain.dlq: partitions 1, retention.ms=2592000000, max.m');
+      const room = String(1_048_588 + 16_384);
+      expect(await sizes('plain', 'plain.dlq', 'plain.g.retry.1')).toEqual([
+        ...['1048588', room, room],
+      ]);
+      expect((await messaging.provision(topics)).text).toBe(
+        'ok         plain\nok         plain.dlq\nok         plain.g.retry.1\n',
+      );
+    });
+  });
+
+  test('asks the cluster how large the messages of a topic can be that does not say so', async () => {
+    await withMessaging(async (messaging, driver) => {
+      const { create } = driver.admin;
+      // As on a cluster whose own limit is another one.
+      driver.admin.create = (spec) =>
+        create.call(driver.admin, {
+          ...spec,
+          config: { 'max.message.bytes': '5000000', ...spec.config },
+        });
+      const topic = define('a', { deadLetter: true });
+      const { steps } = await messaging.provision([topic]);
+      expect(steps[1]).toMatchObject({ spec: { config: { 'max.message.bytes': '5016384' } } });
+      expect(kinds((await messaging.provision([topic])).steps)).toEqual([
+        ['unchanged', 'a'],
+        ['unchanged', 'a.dlq'],
+      ]);
+    });
+  });
+
+  test('tells of dead letters with too little room, and not of those with more', async () => {
+    await withMessaging(async (messaging, driver) => {
+      const create = (name: string, bytes: number) =>
+        driver.admin.create({
+          ...{ name, partitions: 1 },
+          config: { 'max.message.bytes': String(bytes), 'retention.ms': '2592000000' },
+        });
+      await create('a.dlq', 1_048_588);
+      await create('b.dlq', 9_000_000);
+      const topics = ['a', 'b'].map((name) => define(name, { deadLetter: true }));
+      expect((await messaging.provision(topics)).text.split('\n')).toEqual([
+        'create     a: partitions 3',
+        'differs    a.dlq: max.message.bytes is 1048588, wanted 1064972',
+        'create     b: partitions 3',
+        'ok         b.dlq',
+        '',
+      ]);
+    });
+  });
+
+  test('a topic of dead letters that is given itself is as it says, wherever it is given', async () => {
+    await withMessaging(async (messaging) => {
+      const topic = define('a', { deadLetter: true });
+      const config = { 'max.message.bytes': 7_000 };
+      const said = define('a.dlq', { partitions: 2, config });
+      const silent = define('a.dlq', { partitions: 2 });
+      for (const [letters, bytes] of [
+        [said, '7000'],
+        [silent, '1064972'],
+      ] as const) {
+        for (const topics of [
+          [topic, letters],
+          [letters, topic],
+        ]) {
+          const { steps } = await messaging.provision(topics, { dryRun: true });
+          expect(kinds(steps).map(([, name]) => name)).toEqual(['a', 'a.dlq']);
+          const spec = { partitions: 2, config: { 'max.message.bytes': bytes } };
+          expect(steps[1]).toMatchObject({ spec });
+        }
+      }
+    });
+  });
+
   test('only looks and tells in a dry run', async () => {
     await withMessaging(async (messaging, driver) => {
       const plan = await messaging.provision(

@@ -1,5 +1,6 @@
 import { checkFlag, checkKnown } from './check.ts';
 import type { DriverAdmin } from './driver.ts';
+import { type NeededTopic, withRoom } from './moved-topic.ts';
 import {
   checkPlan,
   neededTopics,
@@ -48,18 +49,39 @@ export async function provision(
   checkFlag('dryRun', dryRun);
   checkFlag('raisePartitions', raisePartitions);
   const wanted = neededTopics(topics, readers);
-  const found = await admin.describe(wanted.map(({ name }) => name));
-  const steps = planProvision(wanted, found, raisePartitions);
-  if (!dryRun) {
-    checkPlan(steps);
-    for (const step of steps) await apply(admin, step);
-  }
+  const found = await admin.describe(wanted.map(({ spec }) => spec.name));
+  const planned = planProvision(wanted, found, raisePartitions);
+  const steps = dryRun ? planned : await applied(admin, planned, wanted);
   return { steps, isApplied: !dryRun, text: planText(steps) };
 }
 
-async function apply(admin: DriverAdmin, step: ProvisionStep): Promise<void> {
-  if (step.kind === 'create') await admin.create(step.spec);
-  if (step.kind === 'raise-partitions' && step.isAllowed) {
-    await admin.raisePartitions(step.topic, step.to);
+/** Does what is planned, and tells what was done. */
+async function applied(
+  admin: DriverAdmin,
+  planned: readonly ProvisionStep[],
+  wanted: readonly NeededTopic[],
+): Promise<ProvisionStep[]> {
+  checkPlan(planned);
+  const steps: ProvisionStep[] = [];
+  for (const plan of planned) {
+    const needed = wanted.find(({ spec }) => spec.name === plan.topic);
+    const step = needed?.source ? await withActualRoom(admin, plan, needed) : plan;
+    if (step.kind === 'create') await admin.create(step.spec);
+    if (step.kind === 'raise-partitions' && step.isAllowed) {
+      await admin.raisePartitions(step.topic, step.to);
+    }
+    steps.push(step);
   }
+  return steps;
+}
+
+/** A source that was just made says only now what the cluster takes. */
+async function withActualRoom(
+  admin: DriverAdmin,
+  step: ProvisionStep,
+  needed: NeededTopic,
+): Promise<ProvisionStep> {
+  if (step.kind !== 'create' || !needed.source) return step;
+  const [source] = await admin.describe([needed.source.name]);
+  return { ...step, spec: withRoom(needed, source) };
 }

@@ -50,7 +50,7 @@ const examples = [
     'provision.ts',
     'differs    stock: has 2 partitions, wanted 4; raised only with raisePartitions: true, for the order of keys breaks\n' +
       'differs    stock: max.message.bytes is 1048588, wanted 2000000\n' +
-      'create     stock.dlq: partitions 1, max.message.bytes=2016384, retention.ms=2592000000\n\n' +
+      'create     stock.dlq: partitions 1, retention.ms=2592000000, max.message.bytes=2016384\n\n' +
       "[ 'raise-partitions', 'drift', 'create' ]\n",
   ],
   ['middleware.ts', 'to ada@example.com\nmails mailer: done\n'],

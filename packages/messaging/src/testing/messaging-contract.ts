@@ -1,6 +1,7 @@
 import type { Driver } from '../driver.ts';
 import { awayContract, crashedContract, failureContract } from './contract/failures.ts';
 import { House } from './contract/house.ts';
+import { provisionedContract } from './contract/provisioned.ts';
 import { type HouseContract, subscriptionContract } from './contract/subscriptions.ts';
 import { World } from './contract/world.ts';
 import type { DriverCapabilities, TestFunction } from './driver-contract.ts';
@@ -34,6 +35,7 @@ export function messagingContract(
 
   subscriptionContract(contract);
   failureContract(contract);
+  provisionedContract(contract);
   if (crash) crashedContract(contract, crash);
   if (outage) awayContract(contract, outage);
 }
