@@ -98,6 +98,9 @@ describe('provision', () => {
         ['unchanged', 'a'],
         ['unchanged', 'a.dlq'],
       ]);
+      const larger = define('a', { deadLetter: true, config: { 'max.message.bytes': 6_000_000 } });
+      const { text } = await messaging.provision([larger], { dryRun: true });
+      expect(text).toContain('a.dlq: max.message.bytes is 5016384, wanted 6016384');
     });
   });
 
