@@ -75,7 +75,7 @@ describe('on a real Kafka', () => {
   test('kafka.ts makes its topic and writes to it', async () => {
     expect(await output('kafka.ts', { KAFKA_BROKERS: kafka().url })).toBe(
       'create     chat-messages: partitions 10, retention.ms=604800000\n' +
-        'create     chat-messages.dlq: partitions 1, retention.ms=2592000000\n\n' +
+        'create     chat-messages.dlq: partitions 1, retention.ms=2592000000, max.message.bytes=1064972\n\n' +
         'written at offset 0\n',
     );
   });
