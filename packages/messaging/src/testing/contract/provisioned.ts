@@ -58,13 +58,14 @@ export function provisionedContract(contract: HouseContract): void {
     await until('it reads', () => subscription.health().status === 'up');
     const grown = { ...topic, partitions: 5 };
     const { messaging } = await house.process();
+    const { messaging: fresh } = await house.process();
     const used = new Set<number>();
     let sent = 0;
-    const sendUntil = async (isEnough: () => boolean) => {
+    const sendUntil = async (isEnough: () => boolean, sender = messaging) => {
       while (!isEnough()) {
         const lot = messages(20, 20).map(({ key }) => ({ ...once(key), isPoison: false }));
         for (const message of lot) journal.sent(message);
-        const results = await messaging.sendMany(topic, lot);
+        const results = await sender.sendMany(topic, lot);
         for (const result of results) {
           assert.equal(result.status, 'fulfilled');
           used.add(result.value.partition);
@@ -77,9 +78,15 @@ export function provisionedContract(contract: HouseContract): void {
     assert.deepEqual([...used].sort(), [0, 1]);
     const raising = messaging.provision([grown], { raisePartitions: true });
     const patience = AbortSignal.timeout(50_000);
+    const enough = sent + 200;
+    await sendUntil(() => sent >= enough);
+    await raising;
+    // It knows of them at once, likely before the group does.
+    await sendUntil(() => sent >= enough + 200, fresh);
+    assert.deepEqual([...used].sort(), [0, 1, 2, 3, 4]);
+    used.clear();
     await sendUntil(() => patience.aborted || used.size === 5);
     assert.deepEqual([...used].sort(), [0, 1, 2, 3, 4]);
-    await raising;
     await until('all is handled', () => journal.isComplete);
     await house.untilCommitted(topic, sent);
     assert.equal(journal.summary().delivered, sent);
