@@ -4,11 +4,7 @@ import { reasonOf } from './failures.ts';
 import type { From } from './subscribe-options.ts';
 
 /** The offset of each partition where that is. */
-async function positionsAt(
-  admin: DriverAdmin,
-  topic: string,
-  from: From,
-): Promise<Position[]> {
+async function positionsAt(admin: DriverAdmin, topic: string, from: From): Promise<Position[]> {
   const offsets = await offsetsAt(admin, topic, from);
   return offsets.map((offset, partition) => ({ topic, partition, offset }));
 }
