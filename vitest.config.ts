@@ -14,7 +14,14 @@ function layer(name: string, order: number, include: string, options: object = {
 }
 
 /** Real servers and several processes: one file at a time, so that a fault of one is not felt by another. */
-const alone = { testTimeout: 60_000, hookTimeout: 180_000, maxWorkers: 1, fileParallelism: false };
+const alone = {
+  testTimeout: 60_000,
+  hookTimeout: 180_000,
+  maxWorkers: 1,
+  fileParallelism: false,
+  // Who waits for a condition waits for as long as a busy machine may need.
+  expect: { poll: { timeout: 15_000, interval: 20 } },
+};
 
 export default defineConfig({
   // Workspaces import each other's sources, so tests never need a build.
