@@ -16,6 +16,10 @@ function measure(): Promise<unknown> {
       return peekRatio(10_000);
     case 'peek-50k':
       return peekRatio(50_000);
+    case 'peek-full-10k':
+      return peekRatio(10_000, 10_000);
+    case 'peek-full-50k':
+      return peekRatio(50_000, 50_000);
     case 'peek-tagged':
       return taggedPeekRatio(10_000);
     case 'invalidate':

@@ -101,6 +101,11 @@ try {
   console.log(
     `- peek over raw lru-cache.get: ${figure(peek10k, 2)} at 10k keys (bar 1.35), ${figure(peek50k, 2)} at 50k (bar 1.9)`,
   );
+  const full10k = await run<number>('peek-full-10k', OURS, server);
+  const full50k = await run<number>('peek-full-50k', OURS, server);
+  console.log(
+    `- the same where there is room for no more: ${figure(full10k, 2)} and ${figure(full50k, 2)}`,
+  );
   const tagged = await run<number>('peek-tagged', OURS, server);
   console.log(`- with 3 tags on each entry, over that: ${figure(tagged, 2)} (bar 1.3)`);
   await flush(server);

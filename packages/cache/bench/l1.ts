@@ -8,6 +8,8 @@ const CALLS = 3_000_000;
 /** A round of something slow need not be longer than this, in ms. */
 const ROUND_MS = 200;
 const ROUNDS = 11;
+/** Entries that fit into a memory with much room. */
+const ROOMY = 200_000;
 
 type Use = (value: unknown) => void;
 
@@ -35,26 +37,27 @@ export async function awaitedRatio(
   return ratio;
 }
 
-/** The same for `peek`. */
-export async function peekRatio(keyCount: number): Promise<number> {
-  const { keys, order, raw, use } = setUp(keyCount);
-  return medianRatio(ROUNDS, await peeks(keys, order, 0, use), raw);
+/** The same for `peek`, in a memory with much room or with none. */
+export async function peekRatio(keyCount: number, maxEntries: number = ROOMY): Promise<number> {
+  const { keys, order, raw, use } = setUp(keyCount, maxEntries);
+  return medianRatio(ROUNDS, await peeks(keys, order, { maxEntries, tagCount: 0 }, use), raw);
 }
 
 /** `peek` of entries with three tags each over `peek` of entries without. */
 export async function taggedPeekRatio(keyCount: number): Promise<number> {
   const { keys, order, use } = setUp(keyCount);
-  const tagged = await peeks(keys, order, 3, use);
-  return medianRatio(ROUNDS, tagged, await peeks(keys, order, 0, use));
+  const tagged = await peeks(keys, order, { maxEntries: ROOMY, tagCount: 3 }, use);
+  const plain = await peeks(keys, order, { maxEntries: ROOMY, tagCount: 0 }, use);
+  return medianRatio(ROUNDS, tagged, plain);
 }
 
 async function peeks(
   keys: readonly string[],
   order: readonly string[],
-  tagCount: number,
+  { maxEntries, tagCount }: { readonly maxEntries: number; readonly tagCount: number },
   use: Use,
 ): Promise<() => Promise<number>> {
-  const cache = createCache<unknown>({ name: 'peek', ttlMs: 600_000, l1: { maxEntries: 200_000 } });
+  const cache = createCache<unknown>({ name: 'peek', ttlMs: 600_000, l1: { maxEntries } });
   const tagsOf = (i: number) => Array.from({ length: tagCount }, (_, t) => `tag:${t}:${i % 100}`);
   for (const [i, key] of keys.entries()) await cache.set(key, record(i), { tags: tagsOf(i) });
   return () =>
@@ -73,10 +76,10 @@ export async function invalidateMs(): Promise<number> {
   return ms;
 }
 
-function setUp(keyCount: number) {
+function setUp(keyCount: number, maxEntries: number = ROOMY) {
   const keys = Array.from({ length: keyCount }, (_, i) => keyOf(i));
   const order = randomOrder(keys);
-  const memory = new LRUCache<string, object>({ max: 200_000 });
+  const memory = new LRUCache<string, object>({ max: maxEntries });
   for (const [i, key] of keys.entries()) memory.set(key, record(i));
   let sum = 0;
   const use: Use = (value) => {
