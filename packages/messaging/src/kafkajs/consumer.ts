@@ -198,7 +198,9 @@ export class KafkajsConsumer implements DriverConsumer {
     const over = new AbortController();
     listener.assigned(assignment);
     reading.go();
-    void this.#lookAtTopics(generation, over.signal, () => ended.resolve({ kind: 'rebalance' }));
+    void this.#lookAtTopics(generation, over.signal, listener, () =>
+      ended.resolve({ kind: 'rebalance' }),
+    );
     void heart.rebalance.then(() => ended.resolve({ kind: 'rebalance' }));
     void heart.lost.then((error) => ended.resolve({ kind: 'lost', error }));
     const stop = () => ended.resolve({ kind: 'stop' });
@@ -240,16 +242,19 @@ export class KafkajsConsumer implements DriverConsumer {
   async #lookAtTopics(
     { partitionCounts }: Generation,
     over: AbortSignal,
+    listener: ConsumerListener,
     changed: () => void,
   ): Promise<void> {
     while (!over.aborted) {
       await sleep(this.#clock, times.lookMs, over);
       if (over.aborted) return;
       await this.#network.refresh().catch(messageOf);
-      const isOther = [...partitionCounts].some(
-        ([topic, count]) => this.#countOf(topic) > count || (count > 0 && this.#isMissing(topic)),
-      );
-      if (isOther) changed();
+      if (over.aborted) return;
+      const counts = [...partitionCounts];
+      const gone = counts.filter(([topic, count]) => count > 0 && this.#isMissing(topic));
+      for (const [topic] of gone) listener.trouble(new UnknownTopicError(topic));
+      const isMore = counts.some(([topic, count]) => this.#countOf(topic) > count);
+      if (isMore || gone.length > 0) changed();
     }
   }
 
