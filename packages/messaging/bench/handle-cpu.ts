@@ -60,7 +60,7 @@ async function round(): Promise<number> {
     await new Promise((resolve) => void setImmediate(resolve));
   }
   const { user, system } = process.cpuUsage(before);
-  await subscription.stop(1_000);
+  await subscription.close({ timeoutMs: 1_000 });
   return (user + system) / RECORDS;
 }
 

@@ -1,4 +1,5 @@
 export type { Clock } from './clock.ts';
+export type { CloseOptions } from './close-options.ts';
 export type { Sent } from './delivery.ts';
 export type {
   Assignment,
@@ -60,7 +61,6 @@ export type {
   MessageInfo,
 } from './message-context.ts';
 export {
-  type CloseOptions,
   createMessaging,
   type Messaging,
   type MessagingOptions,

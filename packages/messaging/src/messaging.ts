@@ -1,6 +1,7 @@
 import { announce, type Component } from './announce.ts';
 import { checkKnown, checkMs, checkText, show } from './check.ts';
 import { type Clock, settledWithin, systemClock } from './clock.ts';
+import type { CloseOptions } from './close-options.ts';
 import type { Sent } from './delivery.ts';
 import type { Driver } from './driver.ts';
 import { keepDriver } from './drivers.ts';
@@ -32,12 +33,6 @@ export interface MessagingOptions {
   readonly producer?: ProducerOptions;
   /** For tests. Default: the system's. */
   readonly clock?: Clock;
-}
-
-/** What `close` takes. */
-export interface CloseOptions {
-  /** How long (ms) handlers may take to end and messages to be delivered. Default 10,000. */
-  readonly timeoutMs?: number;
 }
 
 /** Counters that only grow, and what is so now. */
@@ -246,6 +241,7 @@ class DriverMessaging implements Messaging {
       producer: this.#producer,
       clock: this.#clock,
       middleware: this.#middleware,
+      closed: (subscription: Subscription) => this.#forget(subscription),
     };
   }
 
@@ -260,11 +256,22 @@ class DriverMessaging implements Messaging {
     return subscription;
   }
 
+  /** What was closed alone is of no interest any more; what is closed with us still shows what it did. */
+  #forget(subscription: Subscription): void {
+    if (this.#closing) return;
+    const index = this.#subscriptions.indexOf(subscription);
+    if (index === -1) return;
+    this.#subscriptions.splice(index, 1);
+    this.#readers.splice(index, 1);
+  }
+
   async #close(timeoutMs: number): Promise<void> {
     const endMs = this.#clock.now() + timeoutMs;
     const leftMs = () => Math.max(0, Math.ceil(endMs - this.#clock.now()));
     // Handlers that end may still send.
-    await Promise.all(this.#subscriptions.map((subscription) => subscription.stop(leftMs())));
+    await Promise.all(
+      this.#subscriptions.map((subscription) => subscription.close({ timeoutMs: leftMs() })),
+    );
     await settledWithin(this.#clock, leftMs(), this.#sender.idle());
     await this.#producer.close(leftMs());
     await settledWithin(this.#clock, DRIVER_GRACE_MS, (async () => this.#driver.close())());

@@ -189,7 +189,7 @@ test('a batch that waits for company is dropped when the partition is given up',
   const { start, deliver, clock, subscription } = scriptedBatches(handle, { maxWaitMs: 100 });
   await start();
   await deliver('1');
-  await subscription.stop(1_000);
+  await subscription.close({ timeoutMs: 1_000 });
   expect(clock.timers).toBe(0);
   await clock.pass(1_000);
   expect(seen).toEqual([]);

@@ -197,7 +197,7 @@ test('stop ends while a dead letter waits to be written, and the message stays',
   await start();
   producer.error = new Error('no leader');
   await deliver('a:1');
-  await subscription.stop(10_000);
+  await subscription.close({ timeoutMs: 10_000 });
   expect(driver.current.commits).toEqual([]);
   expect(clock.timers).toBe(0);
   expect(subscription.health().reasons).toEqual([]);
@@ -208,7 +208,7 @@ test('stop while a message waits for its next call leaves it uncommitted', async
   const { start, deliver, clock, driver, subscription } = scripted(handle, { retry });
   await start();
   await deliver('a:1', 'a:2');
-  await subscription.stop(10_000);
+  await subscription.close({ timeoutMs: 10_000 });
   await clock.pass(10_000);
   expect(calls).toHaveLength(1);
   expect(driver.current.commits).toEqual([]);

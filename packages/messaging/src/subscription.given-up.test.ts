@@ -34,7 +34,7 @@ test('a fatal error waits for nothing but handlers that run', async () => {
   await made.start();
   await made.deliver('a:1', 'a:2', 'b:3');
   let isOver = false;
-  void made.subscription.stop(60_000).then(() => {
+  void made.subscription.close({ timeoutMs: 60_000 }).then(() => {
     isOver = true;
   });
   await made.clock.pass(0);
@@ -44,6 +44,6 @@ test('a fatal error waits for nothing but handlers that run', async () => {
 
 test.each([-1, 1.5, Number.NaN, '5'])('nothing stops within %s ms', async (timeoutMs) => {
   const { subscription } = scripted(() => undefined);
-  const stop = subscription.stop(Object(timeoutMs).valueOf());
+  const stop = subscription.close({ timeoutMs: Object(timeoutMs).valueOf() });
   await expect(stop).rejects.toThrow('timeoutMs must be a whole number of ms');
 });

@@ -160,7 +160,7 @@ class World {
   }
 
   async stop(): Promise<void> {
-    const stopped = this.subscription.stop(5_000);
+    const stopped = this.subscription.close({ timeoutMs: 5_000 });
     await this.clock.pass(5_000);
     await stopped;
     this.#note();

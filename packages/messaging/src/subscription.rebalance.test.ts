@@ -258,7 +258,7 @@ test('a handler that fails while its partition is given up leaves nothing behind
   await start();
   await deliver('a:1', 'a:2', 'b:3');
   handler.end('3');
-  const stopped = subscription.stop(10_000);
+  const stopped = subscription.close({ timeoutMs: 10_000 });
   handler.fail('1', new Error('no'));
   await clock.pass(0);
   await stopped;
@@ -273,7 +273,7 @@ test('a dead letter that cannot be written while its partition is given up leave
   producer.error = new Error('no leader');
   await start();
   await deliver('a:1');
-  const stopped = subscription.stop(10_000);
+  const stopped = subscription.close({ timeoutMs: 10_000 });
   handler.fail('1', new PoisonError('never'));
   await clock.pass(0);
   await stopped;
@@ -289,7 +289,7 @@ test('a dead letter that is written after its partition was lost commits nothing
   producer.write = () => writing.promise;
   await start();
   await deliver('a:1');
-  const stopped = subscription.stop(1_000);
+  const stopped = subscription.close({ timeoutMs: 1_000 });
   await clock.pass(1_000);
   await stopped;
   writing.resolve();
@@ -332,7 +332,7 @@ test('a commit that fails after the end is no trouble any more', async () => {
   driver.current.onCommit = () => answer.promise;
   handler.end('1');
   await clock.pass(1_000);
-  const stopped = subscription.stop(1_000);
+  const stopped = subscription.close({ timeoutMs: 1_000 });
   await clock.pass(1_000);
   await stopped;
   answer.reject(new Error('closed'));

@@ -121,7 +121,7 @@ test('what waits in a retry topic is dropped when the partition is given up', as
   driver.current.assign(p0, retry1);
   const due = [headerNames.notBefore, Buffer.from(String(clock.wall() + 1_000))] as const;
   driver.current.deliver(retry1, [textRecord(0, 'a', '"1"', [due])]);
-  await subscription.stop(1_000);
+  await subscription.close({ timeoutMs: 1_000 });
   expect(clock.timers).toBe(0);
   await clock.pass(5_000);
   expect(calls).toEqual([]);

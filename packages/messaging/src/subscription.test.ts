@@ -253,7 +253,7 @@ test('stop waits for what is under way, commits it, and leaves what was queued',
   const { start, deliver, clock, driver, subscription } = scripted(handler.handle);
   await start();
   await deliver('a:1', 'a:2');
-  const stopped = subscription.stop(10_000);
+  const stopped = subscription.close({ timeoutMs: 10_000 });
   await clock.pass(0);
   handler.end('1');
   await stopped;
@@ -269,7 +269,7 @@ test('stop aborts handlers that take too long, and commits what the others did',
   await start();
   await deliver('a:1', 'b:2');
   handler.end('1');
-  const stopped = subscription.stop(10_000);
+  const stopped = subscription.close({ timeoutMs: 10_000 });
   await clock.pass(7_999);
   expect(handler.signals[1]?.aborted).toBe(false);
   await clock.pass(1);
@@ -288,7 +288,7 @@ test('stop ends in its time when the driver does not', async () => {
   await start();
   await deliver('a:1');
   driver.current.stop = () => new Promise(() => undefined);
-  const stopped = subscription.stop(10_000);
+  const stopped = subscription.close({ timeoutMs: 10_000 });
   await clock.pass(10_000);
   await stopped;
   expect(handler.signals[0]?.aborted).toBe(true);
@@ -299,13 +299,13 @@ test('stop ends in its time when the driver does not', async () => {
 
 test('stop before start, twice or while it starts again is no error', async () => {
   const never = scripted(() => undefined);
-  await never.subscription.stop(1_000);
-  await never.subscription.stop(1_000);
+  await never.subscription.close({ timeoutMs: 1_000 });
+  await never.subscription.close({ timeoutMs: 1_000 });
   const crashed = scripted(() => undefined);
   await crashed.start();
   crashed.driver.current.crash(new Error('gone'));
   await crashed.clock.pass(0);
-  await crashed.subscription.stop(1_000);
+  await crashed.subscription.close({ timeoutMs: 1_000 });
   expect(crashed.clock.timers).toBe(0);
   expect(crashed.subscription.health()).toMatchObject({ status: 'down', reasons: [] });
 });

@@ -1,5 +1,6 @@
 import { checkMs, show } from './check.ts';
 import { type Clock, settledWithin } from './clock.ts';
+import type { CloseOptions } from './close-options.ts';
 import type { Driver, DriverConsumer, Position } from './driver.ts';
 import { reasonOf } from './failures.ts';
 import { type BatchHandler, batchCall, type Handler, singleCall } from './handlers.ts';
@@ -27,6 +28,8 @@ interface CommonParts {
   /** Writes retries and dead letters. */
   readonly producer: { write(topic: string, record: RawRecord): Promise<unknown> };
   readonly clock: Clock;
+  /** Told when it was closed for good. */
+  readonly closed?: (subscription: Subscription) => void;
   /** For the jitter of pauses; default `Math.random`. */
   readonly random?: () => number;
 }
@@ -107,7 +110,7 @@ export interface SubscriptionStats extends Readonly<HandlingCounters> {
 }
 
 /** Reads a topic for a group until it is stopped, whatever happens to the consumer under it. */
-export class Subscription {
+export class Subscription implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #troubles = new Troubles();
   readonly #handling: Handling;
@@ -166,10 +169,14 @@ export class Subscription {
    * Leaves the group: what is under way has so long to end, then its signals abort; what is handled is
    * committed. Never rejects, but for a bad time, and takes no longer.
    */
-  async stop(timeoutMs: number): Promise<void> {
+  async close({ timeoutMs = 10_000 }: CloseOptions = {}): Promise<void> {
     checkMs('timeoutMs', timeoutMs, 0);
-    this.#stopping ??= this.#stop(timeoutMs);
-    await this.#stopping;
+    await this.#end(timeoutMs);
+    this.#parts.closed?.(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /**
@@ -260,7 +267,12 @@ export class Subscription {
 
   #fail(error: unknown): void {
     this.#fatal ??= `a handler threw a fatal error: ${reasonOf(error)}`;
-    void this.stop(this.#parts.settings.rebalanceTimeoutMs);
+    void this.#end(this.#parts.settings.rebalanceTimeoutMs);
+  }
+
+  #end(timeoutMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(timeoutMs);
+    return this.#stopping;
   }
 
   async #stop(timeoutMs: number): Promise<void> {

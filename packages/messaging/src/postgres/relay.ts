@@ -1,9 +1,10 @@
 import { announce, type Component } from '../announce.ts';
 import { checkCount, checkKnown, checkMs } from '../check.ts';
 import { type Clock, settledWithin, systemClock } from '../clock.ts';
+import type { CloseOptions } from '../close-options.ts';
 import type { Driver } from '../driver.ts';
 import { driverOf } from '../drivers.ts';
-import type { CloseOptions, Messaging } from '../messaging.ts';
+import type { Messaging } from '../messaging.ts';
 import { type ClientPool, checkTable } from './client.ts';
 import { PooledConnectionError } from './errors.ts';
 import { HeldTopics } from './held-topics.ts';
