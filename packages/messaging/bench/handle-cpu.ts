@@ -4,10 +4,10 @@
  * Run it: npx node --conditions=@shopgpt/source bench/handle-cpu.ts
  */
 import { systemClock } from '../src/clock.ts';
+import { singleSubscription } from '../src/consuming/subscription.ts';
 import type { StoredRecord } from '../src/record.ts';
-import { singleSubscription } from '../src/subscription.ts';
 import { ScriptedDriver, ScriptedWriter } from '../src/testing/scripted-driver.ts';
-import { defineTopic } from '../src/topic.ts';
+import { defineTopic } from '../src/topics/topic.ts';
 
 const RECORDS = 200_000;
 const LOT = 500;

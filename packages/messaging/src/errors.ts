@@ -1,13 +1,17 @@
-import type { ConsumerErrorCode } from './failures.ts';
+import type { TopicPartition } from './record.ts';
 
 /** The `code` of every error that messaging makes itself. */
 export type MessagingErrorCode =
-  | ConsumerErrorCode
   | DriverError['code']
+  | FatalError['code']
+  | HandlerTimeoutError['code']
   | MessageTooLargeError['code']
   | MessagingClosedError['code']
+  | PartitionLostError['code']
+  | PoisonError['code']
   | ProvisionRefusedError['code']
   | QueueFullError['code']
+  | RetryableError['code']
   | SchemaError['code']
   | SendError['code']
   | UnknownTopicError['code'];
@@ -174,5 +178,55 @@ export class ProvisionRefusedError extends Error {
   constructor(topics: readonly string[], reasons: readonly string[]) {
     super(`nothing was provisioned: ${reasons.join('; ')}`);
     this.topics = topics;
+  }
+}
+
+/** To be thrown by a handler: another attempt may succeed. So is every error that nobody knows. */
+export class RetryableError extends Error {
+  override readonly name: string = 'RetryableError';
+  readonly code = 'ERR_MESSAGING_RETRYABLE';
+}
+
+/** To be thrown by a handler: no attempt will ever succeed with this message. It goes to the dead letters at once. */
+export class PoisonError extends Error {
+  override readonly name: string = 'PoisonError';
+  readonly code = 'ERR_MESSAGING_POISON';
+}
+
+/**
+ * To be thrown by a handler: nothing can be handled any more, whichever message comes. The subscription
+ * stops, the message stays where it is, and `health()` says `down`.
+ */
+export class FatalError extends Error {
+  override readonly name: string = 'FatalError';
+  readonly code = 'ERR_MESSAGING_FATAL';
+}
+
+/** The handler took longer than `timeoutMs`. It is the reason of its signal, and counts as a failed attempt. */
+export class HandlerTimeoutError extends Error {
+  override readonly name = 'HandlerTimeoutError';
+  readonly code = 'ERR_MESSAGING_HANDLER_TIMEOUT';
+  readonly timeoutMs: number;
+
+  constructor(timeoutMs: number) {
+    super(`the handler took longer than ${timeoutMs} ms`);
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/**
+ * The partition is no longer ours, so the message will be handled again, there or here: the reason of the
+ * signal of a handler that still ran.
+ */
+export class PartitionLostError extends Error {
+  override readonly name = 'PartitionLostError';
+  readonly code = 'ERR_MESSAGING_PARTITION_LOST';
+  readonly topic: string;
+  readonly partition: number;
+
+  constructor({ topic, partition }: TopicPartition) {
+    super(`partition ${partition} of "${topic}" was given up while the handler ran`);
+    this.topic = topic;
+    this.partition = partition;
   }
 }

@@ -1,4 +1,4 @@
-import type { SubscriptionHealth } from './subscription.ts';
+import type { SubscriptionHealth } from './consuming/subscription.ts';
 
 /** How messaging does. */
 export interface MessagingHealth {

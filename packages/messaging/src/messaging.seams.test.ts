@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { PoisonError } from './failures.ts';
+import { PoisonError } from './errors.ts';
 import { type MemoryDriver, memory } from './memory/index.ts';
 import { createMessaging, type Messaging } from './messaging.ts';
-import { defineTopic } from './topic.ts';
+import { defineTopic } from './topics/topic.ts';
 
 const numbers = defineTopic({
   ...{ name: 'numbers', partitions: 4, schema: z.number(), key: (n: number) => `${n % 10}` },

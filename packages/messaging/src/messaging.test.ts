@@ -4,7 +4,7 @@ import { type MemoryDriver, memory } from './memory/index.ts';
 import { createMessaging, type Messaging, type MessagingOptions } from './messaging.ts';
 import { manualClock } from './testing/manual-clock.ts';
 import { ScriptedProducer } from './testing/scripted-producer.ts';
-import { defineTopic } from './topic.ts';
+import { defineTopic } from './topics/topic.ts';
 
 const greetings = defineTopic({
   name: 'greetings',

@@ -2,26 +2,26 @@ import { announce, type Component } from './announce.ts';
 import { checkKnown, checkMs, checkText, show } from './check.ts';
 import { type Clock, settledWithin, systemClock } from './clock.ts';
 import type { CloseOptions } from './close-options.ts';
-import type { Sent } from './delivery.ts';
-import type { Driver } from './driver.ts';
-import { keepDriver } from './drivers.ts';
-import { MessagingClosedError } from './errors.ts';
-import type { BatchHandler, Handler } from './handlers.ts';
-import { type MessagingHealth, overallHealth } from './health.ts';
-import type { Middleware } from './middleware.ts';
-import { Producer, type ProducerStats } from './producer.ts';
-import { type ProducerOptions, resolveProducerOptions } from './producer-options.ts';
-import { type ProvisionOptions, type ProvisionPlan, provision } from './provision.ts';
-import type { RetryReader } from './provision-plan.ts';
-import { Sender, type SendOptions } from './sender.ts';
-import type { SubscribeBatchOptions, SubscribeOptions } from './subscribe-options.ts';
+import type { BatchHandler, Handler } from './consuming/handlers.ts';
+import type { Middleware } from './consuming/middleware.ts';
+import type { SubscribeBatchOptions, SubscribeOptions } from './consuming/subscribe-options.ts';
 import {
   batchSubscription,
   type Subscription,
   type SubscriptionStats,
   singleSubscription,
-} from './subscription.ts';
-import { type AnyTopic, checkTopicName, retryTopic, type Topic } from './topic.ts';
+} from './consuming/subscription.ts';
+import type { Driver } from './driver.ts';
+import { keepDriver } from './drivers.ts';
+import { MessagingClosedError } from './errors.ts';
+import { type MessagingHealth, overallHealth } from './health.ts';
+import type { Sent } from './producing/delivery.ts';
+import { Producer, type ProducerStats } from './producing/producer.ts';
+import { type ProducerOptions, resolveProducerOptions } from './producing/producer-options.ts';
+import { Sender, type SendOptions } from './producing/sender.ts';
+import { type ProvisionOptions, type ProvisionPlan, provision } from './topics/provision.ts';
+import type { RetryReader } from './topics/provision-plan.ts';
+import { type AnyTopic, checkTopicName, retryTopic, type Topic } from './topics/topic.ts';
 
 /** What `createMessaging` takes. */
 export interface MessagingOptions {

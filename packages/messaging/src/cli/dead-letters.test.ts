@@ -1,11 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { DriverError } from '../errors.ts';
-import { PoisonError } from '../failures.ts';
+import { DriverError, PoisonError } from '../errors.ts';
 import { type MemoryDriver, memory, memoryBroker } from '../memory/index.ts';
 import { createMessaging } from '../messaging.ts';
 import { manualClock } from '../testing/index.ts';
-import { defineTopic } from '../topic.ts';
+import { defineTopic } from '../topics/topic.ts';
 import { listDeadLetters, replayDeadLetters, replayGroup, showDeadLetter } from './dead-letters.ts';
 
 const topic = defineTopic({

@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from '../clock.ts';
+import { restored } from '../consuming/letters.ts';
 import type { Driver, Position } from '../driver.ts';
 import { UnknownTopicError } from '../errors.ts';
-import { headerNames, headerNumber, headerText } from '../headers.ts';
-import { restored } from '../letters.ts';
-import { Producer } from '../producer.ts';
-import { resolveProducerOptions } from '../producer-options.ts';
+import { Producer } from '../producing/producer.ts';
+import { resolveProducerOptions } from '../producing/producer-options.ts';
 import type { RawHeader, StoredRecord } from '../record.ts';
-import { deadLetterTopic } from '../topic.ts';
+import { headerNames, headerNumber, headerText } from '../topics/headers.ts';
+import { deadLetterTopic } from '../topics/topic.ts';
 
 /** A message that no attempt could handle, and what is known of it. */
 export interface DeadLetter {

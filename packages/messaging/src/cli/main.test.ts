@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { type MemoryDriver, memory, memoryBroker } from '../memory/index.ts';
-import { Producer } from '../producer.ts';
-import { resolveProducerOptions } from '../producer-options.ts';
+import { Producer } from '../producing/producer.ts';
+import { resolveProducerOptions } from '../producing/producer-options.ts';
 import type { ConnectOptions } from './connect.ts';
 import { main } from './main.ts';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { reasonOf } from '../consuming/failures.ts';
 import type { Driver } from '../driver.ts';
-import { reasonOf } from '../failures.ts';
 import { type ConnectOptions, connect } from './connect.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts';
 import { line, page } from './print.ts';

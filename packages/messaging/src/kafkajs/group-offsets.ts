@@ -5,7 +5,7 @@ import { type CallOptions, type Coordinator, codesIn } from './coordinator.ts';
 import { byTopic, codes } from './protocol.ts';
 
 /** Who commits. Without a member: nobody may be in the group. */
-export interface Committer {
+export interface CommittingMember {
   readonly group: string;
   readonly generationId: number;
   readonly memberId: string;
@@ -21,7 +21,7 @@ const stale: readonly number[] = [
 /** @throws DriverError; its `isStale` says that somebody else has the partitions */
 export async function commitOffsets(
   coordinator: Pick<Coordinator, 'call'>,
-  { group, generationId, memberId }: Committer,
+  { group, generationId, memberId }: CommittingMember,
   offsets: readonly Position[],
   errorOf: (code: number) => Error,
   options: CallOptions,

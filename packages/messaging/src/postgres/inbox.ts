@@ -1,6 +1,6 @@
 import { checkCount, checkMs } from '../check.ts';
-import { headerNames } from '../headers.ts';
-import type { MessageContext } from '../message-context.ts';
+import type { MessageContext } from '../consuming/message-context.ts';
+import { headerNames } from '../topics/headers.ts';
 import { checkTable, type Queryable } from './client.ts';
 import type { TableOptions } from './schema.ts';
 

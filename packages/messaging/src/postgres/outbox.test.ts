@@ -2,7 +2,7 @@ import { propagation } from '@opentelemetry/api';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { MessageTooLargeError, SchemaError } from '../errors.ts';
-import { defineTopic } from '../topic.ts';
+import { defineTopic } from '../topics/topic.ts';
 import { headersFromJson, outbox } from './outbox.ts';
 import { inboxSchema, outboxSchema } from './schema.ts';
 

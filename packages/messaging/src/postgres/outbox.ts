@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { context, propagation } from '@opentelemetry/api';
-import { recordBytes } from '../delivery.ts';
-import { type EncodeOptions, encodeMessage } from '../envelope.ts';
 import { MessageTooLargeError } from '../errors.ts';
-import { headerNames, textHeader } from '../headers.ts';
+import { recordBytes } from '../producing/delivery.ts';
 import type { RawHeader } from '../record.ts';
-import type { Topic } from '../topic.ts';
+import { type EncodeOptions, encodeMessage } from '../topics/envelope.ts';
+import { headerNames, textHeader } from '../topics/headers.ts';
+import type { Topic } from '../topics/topic.ts';
 import { checkTable, nameFrom, type Queryable } from './client.ts';
 import type { TableOptions } from './schema.ts';
 

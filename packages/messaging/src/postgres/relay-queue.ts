@@ -1,5 +1,5 @@
-import { recordBytes } from '../delivery.ts';
 import type { PartitionQueue, PendingRecord } from '../driver.ts';
+import { recordBytes } from '../producing/delivery.ts';
 import type { TopicPartition } from '../record.ts';
 import type { OutboxRow } from './outbox-table.ts';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { memoryBroker } from '../memory/broker.ts';
 import { memory } from '../memory/driver.ts';
-import { partitionForKey } from '../murmur2.ts';
 import { bytes, record, texts } from '../testing/contract/world.ts';
 import { manualClock } from '../testing/manual-clock.ts';
+import { partitionForKey } from '../topics/murmur2.ts';
 import { RelaySender } from './relay-sender.ts';
 
 async function setUp() {

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Driver, DriverProducer } from '../driver.ts';
-import { partitionForKey } from '../murmur2.ts';
+import { partitionForKey } from '../topics/murmur2.ts';
 import type { OutboxRow } from './outbox-table.ts';
 import { RelayQueue } from './relay-queue.ts';
 

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Sent } from '../delivery.ts';
 import { DriverError } from '../errors.ts';
-import { Producer, type WriteOptions } from '../producer.ts';
-import { type ProducerOptions, resolveProducerOptions } from '../producer-options.ts';
+import type { Sent } from '../producing/delivery.ts';
+import { Producer, type WriteOptions } from '../producing/producer.ts';
+import { type ProducerOptions, resolveProducerOptions } from '../producing/producer-options.ts';
 import type { RawRecord } from '../record.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
 import { ScriptedProducer } from './scripted-producer.ts';

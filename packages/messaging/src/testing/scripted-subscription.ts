@@ -1,10 +1,14 @@
 import { z } from 'zod';
-import type { BatchHandler, Handler } from '../handlers.ts';
-import type { Middleware } from '../middleware.ts';
+import type { BatchHandler, Handler } from '../consuming/handlers.ts';
+import type { Middleware } from '../consuming/middleware.ts';
+import type { SubscribeBatchOptions, SubscribeOptions } from '../consuming/subscribe-options.ts';
+import {
+  batchSubscription,
+  type Subscription,
+  singleSubscription,
+} from '../consuming/subscription.ts';
 import type { StoredRecord } from '../record.ts';
-import type { SubscribeBatchOptions, SubscribeOptions } from '../subscribe-options.ts';
-import { batchSubscription, type Subscription, singleSubscription } from '../subscription.ts';
-import { defineTopic, type Topic, type TopicRetry } from '../topic.ts';
+import { defineTopic, type Topic, type TopicRetry } from '../topics/topic.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
 import { ScriptedDriver, ScriptedWriter, textRecord } from './scripted-driver.ts';
 

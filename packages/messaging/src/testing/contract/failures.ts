@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Driver } from '../../driver.ts';
-import { PoisonError } from '../../failures.ts';
-import { headerNames, headerText } from '../../headers.ts';
+import { PoisonError } from '../../errors.ts';
 import type { StoredRecord } from '../../record.ts';
-import { deadLetterTopic, retryTopic, type Topic } from '../../topic.ts';
+import { headerNames, headerText } from '../../topics/headers.ts';
+import { deadLetterTopic, retryTopic, type Topic } from '../../topics/topic.ts';
 import type { Outage } from '../driver-contract.ts';
 import { type House, messages, sleep } from './house.ts';
 import { Journal, type Numbered } from './journal.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Handler } from '../../consuming/handlers.ts';
+import type { SubscribeOptions } from '../../consuming/subscribe-options.ts';
+import type { Subscription } from '../../consuming/subscription.ts';
 import type { Driver } from '../../driver.ts';
-import type { Handler } from '../../handlers.ts';
 import { createMessaging, type Messaging } from '../../messaging.ts';
-import type { SubscribeOptions } from '../../subscribe-options.ts';
-import type { Subscription } from '../../subscription.ts';
-import { deadLetterTopic, defineTopic, type Topic, type TopicOptions } from '../../topic.ts';
+import { deadLetterTopic, defineTopic, type Topic, type TopicOptions } from '../../topics/topic.ts';
 import type { Numbered } from './journal.ts';
 import { until, type World } from './world.ts';
 

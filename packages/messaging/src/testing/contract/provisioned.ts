@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { PoisonError } from '../../failures.ts';
-import { headerNames, headerText } from '../../headers.ts';
-import { deadLetterTopic } from '../../topic.ts';
+import { PoisonError } from '../../errors.ts';
+import { headerNames, headerText } from '../../topics/headers.ts';
+import { deadLetterTopic } from '../../topics/topic.ts';
 import { messages, sleep } from './house.ts';
 import { Journal } from './journal.ts';
 import type { HouseContract } from './subscriptions.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { MessageContext } from '../../message-context.ts';
+import type { MessageContext } from '../../consuming/message-context.ts';
 import { type House, messages, sleep } from './house.ts';
 import { Journal, type Numbered } from './journal.ts';
 import { until, type World } from './world.ts';
