@@ -54,6 +54,14 @@ export class Journal {
     return count;
   }
 
+  /** Of how many partitions members who died had messages, one with another. */
+  heldByTheDead(group: string): number {
+    const held = this.#entries
+      .filter((entry) => entry.group === group && this.#deaths.has(entry.member))
+      .map(({ member, partition }) => `${member} ${partition}`);
+    return new Set(held).size;
+  }
+
   #isDead(member: string, atMs: number): boolean {
     return (this.#deaths.get(member) ?? Number.POSITIVE_INFINITY) <= atMs;
   }
@@ -86,6 +94,25 @@ export function orderBreaks(entries: readonly Entry[]): number {
 /** From when on the one ahead must have ended. */
 function sinceOf({ offset }: Entry, last: Entry | undefined): number {
   return last && last.offset < offset ? last.atMs : 0;
+}
+
+/**
+ * How many messages were handled twice without a reason. The only one, while nobody dies, is a message ahead of it
+ * in its partition that waited for its next attempt when the partition moved: from there on all come again.
+ */
+export function causelessRepeats(entries: readonly Entry[]): number {
+  const ends = entries.filter(({ kind }) => kind === 'handled' || kind === 'poisoned');
+  const first = new Map<string, number>();
+  for (const entry of ends) if (!first.has(placeOf(entry))) first.set(placeOf(entry), entry.atMs);
+  const endOf = (entry: Entry): number => first.get(placeOf(entry)) ?? Number.POSITIVE_INFINITY;
+  const failures = entries.filter(({ kind }) => kind === 'failed');
+  const isCause = (failed: Entry, again: Entry) =>
+    failed.partition === again.partition &&
+    failed.offset < again.offset &&
+    failed.atMs < again.atMs &&
+    endOf(failed) > endOf(again);
+  const repeats = ends.filter((entry) => entry.atMs > endOf(entry));
+  return repeats.filter((again) => !failures.some((failed) => isCause(failed, again))).length;
 }
 
 /** For the place of each message in the log, that of the one ahead of it in its key. */

@@ -1,5 +1,6 @@
 import { type Driver, headerNames } from '@shopgpt/messaging';
 import { headerText } from '../../src/topics/headers.ts';
+import type { Entry } from './journal.ts';
 import { type Work, work } from './work.ts';
 
 /** A dead letter, and whose it is. */
@@ -7,6 +8,21 @@ export interface Letter extends Work {
   readonly group: string | undefined;
   readonly originalPartition: number;
   readonly originalOffset: number;
+}
+
+/** What is committed although it could not be handled and is no dead letter. */
+export function missingLetters(
+  entries: readonly Entry[],
+  committed: readonly (number | undefined)[],
+  letters: readonly Letter[],
+): Entry[] {
+  const written = new Set(letters.map((one) => `${one.originalPartition} ${one.originalOffset}`));
+  return entries.filter(
+    ({ kind, partition, offset }) =>
+      kind === 'poisoned' &&
+      offset < (committed[partition] ?? 0) &&
+      !written.has(`${partition} ${offset}`),
+  );
 }
 
 /** All dead letters of a topic. */

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createMessaging, type Messaging, PoisonError } from '@shopgpt/messaging';
+import {
+  createMessaging,
+  type Messaging,
+  PoisonError,
+  type Subscription,
+} from '@shopgpt/messaging';
 import { kafkajs } from '@shopgpt/messaging/kafkajs';
 import { Kafka, logLevel } from 'kafkajs';
 import { type Entry, nowMs } from './journal.ts';
@@ -27,12 +32,18 @@ export function messagingOn(url: string, name: string): Messaging {
   return createMessaging({ name, driver: kafkajs(kafka) });
 }
 
-/** A member of a group that tells of every call, before anything can be committed because of it. */
 export async function startMember(options: MemberOptions, tell: Tell): Promise<Messaging> {
-  const { url, topic, partitions, group, member, workMs } = options;
+  const messaging = messagingOn(options.url, options.member);
+  joinWith(messaging, options, tell);
+  await messaging.start();
+  return messaging;
+}
+
+/** A member of a group that tells of every call, before anything can be committed because of it. */
+export function joinWith(messaging: Messaging, options: MemberOptions, tell: Tell): Subscription {
+  const { topic, partitions, group, member, workMs } = options;
   const { sessionTimeoutMs, maxUncommitted } = options;
-  const messaging = messagingOn(url, member);
-  messaging.subscribe(
+  return messaging.subscribe(
     workTopic(topic, partitions),
     async (message, { partition, offset, attempt }) => {
       const told = (kind: Entry['kind']) =>
@@ -51,6 +62,4 @@ export async function startMember(options: MemberOptions, tell: Tell): Promise<M
     },
     { group, concurrency: 64, sessionTimeoutMs, maxUncommitted, commitIntervalMs: 200 },
   );
-  await messaging.start();
-  return messaging;
 }

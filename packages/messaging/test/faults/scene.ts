@@ -12,6 +12,17 @@ import { type MemberOptions, messagingOn, startMember } from './member.ts';
 import { Sending, type SendingOptions } from './sending.ts';
 import { type Work, workTopic } from './work.ts';
 
+/** Of every member. */
+export const maxUncommitted = 200;
+
+export interface SceneOptions {
+  /** Default 6. */
+  readonly partitions?: number;
+  readonly config?: Readonly<Record<string, number>>;
+  /** Sends. Default: one of its own. */
+  readonly messaging?: Messaging;
+}
+
 /** What one test works with: a topic with its dead letters, groups that read it, and what they did. */
 export class Scene {
   readonly url: string;
@@ -22,15 +33,15 @@ export class Scene {
   readonly journal: Journal = new Journal();
   readonly #commits = new Map<string, Commits>();
 
-  private constructor(url: string, topic: Topic<Work>) {
+  private constructor(url: string, { partitions = 6, config, messaging }: SceneOptions) {
     this.url = url;
-    this.topic = topic;
+    this.topic = workTopic(`faults-${randomUUID()}`, partitions, config);
     this.driver = kafkajs(new Kafka({ brokers: url.split(','), logLevel: logLevel.NOTHING }));
-    this.messaging = messagingOn(url, 'sender');
+    this.messaging = messaging ?? messagingOn(url, 'sender');
   }
 
-  static async open(url: string, partitions = 6): Promise<Scene> {
-    const scene = new Scene(url, workTopic(`faults-${randomUUID()}`, partitions));
+  static async open(url: string, options: SceneOptions = {}): Promise<Scene> {
+    const scene = new Scene(url, options);
     onTestFinished(() => scene.#close());
     await scene.messaging.provision([scene.topic]);
     return scene;
@@ -45,7 +56,7 @@ export class Scene {
 
   options(group: string, member: string, options: Partial<MemberOptions> = {}): MemberOptions {
     const { url, topic } = this;
-    const defaults = { workMs: 2, sessionTimeoutMs: 6_000, maxUncommitted: 200 };
+    const defaults = { workMs: 2, sessionTimeoutMs: 6_000, maxUncommitted };
     const place = { url, topic: topic.name, partitions: topic.partitions };
     return { ...defaults, ...place, group, member, ...options };
   }

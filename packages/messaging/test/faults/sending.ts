@@ -7,6 +7,8 @@ export interface Outcome {
   /** Undefined when it was rejected. */
   readonly sent: Sent | undefined;
   readonly error: unknown;
+  /** In ms of `performance.now()`. */
+  readonly beganMs: number;
   readonly tookMs: number;
 }
 
@@ -45,7 +47,7 @@ export class Sending {
   send(message: Work): void {
     const beganMs = performance.now();
     const answered = (sent: Sent | undefined, error: unknown): Outcome => {
-      return { message, sent, error, tookMs: performance.now() - beganMs };
+      return { message, sent, error, beganMs, tookMs: performance.now() - beganMs };
     };
     this.#outcomes.push(
       this.#messaging.send(this.#topic, message).then(

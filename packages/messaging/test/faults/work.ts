@@ -25,11 +25,16 @@ export function isShaky({ n }: Work): boolean {
   return n % 10 === 4;
 }
 
-export function workTopic(name: string, partitions: number): Topic<Work> {
+export function workTopic(
+  name: string,
+  partitions: number,
+  config: Readonly<Record<string, number>> = {},
+): Topic<Work> {
   return defineTopic({
     name,
     partitions,
     replicationFactor: 3,
+    config,
     schema: work,
     key: ({ key }) => key,
     retry: { attempts: 3, backoffMs: 20 },
