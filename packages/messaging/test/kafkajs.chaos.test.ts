@@ -6,7 +6,6 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Driver } from '../src/driver.ts';
 import { kafkajs } from '../src/kafkajs/index.ts';
-import { Log } from './driver-log.ts';
 import { KafkaProxy } from './kafka-proxy.ts';
 import { type Account, CommittingLog, Load, readAll } from './load.ts';
 

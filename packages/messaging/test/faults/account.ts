@@ -14,8 +14,10 @@ export interface Account {
   readonly deadLettered: number;
   /** Acknowledged, and neither handled nor a dead letter; what is poison must be a dead letter. */
   readonly lost: number;
-  /** In the log more than once, or handled again though the group had committed it. */
+  /** In the log more than once. */
   readonly duplicated: number;
+  /** Handled again though the group had committed it. */
+  readonly repeated: number;
   /** Handled again before it was committed: at-least-once allows it after a fault. */
   readonly redelivered: number;
   /** The same of dead letters. */
@@ -59,7 +61,8 @@ export function accountOf({ group, outcomes, journal, letters, commits }: Accoun
     delivered: new Set([...handled, ...lettered]).size,
     deadLettered: lettered.size,
     lost: acknowledged.filter((outcome) => !isThere(outcome)).length,
-    duplicated: countTwice(entries) + commits.countAgain(entries) + commits.steppedBack,
+    duplicated: countTwice(entries),
+    repeated: commits.countRepeats(entries),
     redelivered: ends.length - new Set(ends.map(nameOf)).size,
     lettersAgain: own.length - lettered.size,
     outOfOrder: orderBreaks(entries),
@@ -86,5 +89,13 @@ function countElsewhere(acknowledged: readonly Outcome[], entries: readonly Entr
 
 /** What holds whatever happens. */
 export const nothingLost = {
-  ...{ rejected: 0, lost: 0, duplicated: 0, outOfOrder: 0, misfiled: 0, wrongOffsets: 0 },
+  ...{
+    rejected: 0,
+    lost: 0,
+    duplicated: 0,
+    repeated: 0,
+    outOfOrder: 0,
+    misfiled: 0,
+    wrongOffsets: 0,
+  },
 } as const;

@@ -4,7 +4,8 @@ import { type Entry, nowMs } from './journal.ts';
 
 interface Sample {
   readonly atMs: number;
-  readonly offsets: readonly (number | undefined)[];
+  /** Below these everything was committed by then. */
+  readonly offsets: readonly number[];
 }
 
 /** Asks again and again what a group has committed; while the cluster is away nobody knows. */
@@ -23,16 +24,8 @@ export class Commits {
   }
 
   /** How many calls were for messages that the group had committed by then. */
-  countAgain(entries: readonly Entry[]): number {
+  countRepeats(entries: readonly Entry[]): number {
     return entries.filter((entry) => entry.kind === 'begun' && this.#had(entry)).length;
-  }
-
-  /** How often less was committed than before. */
-  get steppedBack(): number {
-    return this.#samples.filter(({ offsets }, i) => {
-      const before = this.#samples[i - 1]?.offsets ?? [];
-      return before.some((offset, partition) => (offset ?? 0) > (offsets[partition] ?? 0));
-    }).length;
   }
 
   #had({ atMs, partition, offset }: Entry): boolean {
@@ -40,12 +33,19 @@ export class Commits {
     return (known?.offsets[partition] ?? 0) > offset;
   }
 
-  async #ask(committed: () => Promise<Sample['offsets']>): Promise<void> {
+  async #ask(committed: () => Promise<readonly (number | undefined)[]>): Promise<void> {
     const { signal } = this.#over;
     while (!signal.aborted) {
       const offsets = await committed().catch(() => undefined);
-      if (offsets) this.#samples.push({ atMs: nowMs(), offsets });
+      if (offsets) this.#learn(offsets);
       await sleep(200, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  /** A node that was away and does not know it yet may tell what is old. */
+  #learn(offsets: readonly (number | undefined)[]): void {
+    const before = this.#samples.at(-1)?.offsets ?? [];
+    const highest = offsets.map((offset, i) => Math.max(offset ?? 0, before[i] ?? 0));
+    this.#samples.push({ atMs: nowMs(), offsets: highest });
   }
 }
