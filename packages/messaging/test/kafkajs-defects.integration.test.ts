@@ -250,11 +250,11 @@ describe('a message that can never be handled', () => {
     const consumer = bare().consumer({ groupId, retry: { retries: 1, initialRetryTime: 10 } });
     await consumer.connect();
     closing.push(() => consumer.disconnect());
-    let crashes = 0;
-    consumer.on(consumer.events.CRASH, () => {
-      crashes += 1;
-    });
+    // How many poisoned calls there were at each crash.
+    const crashes: number[] = [];
+    consumer.on(consumer.events.CRASH, () => crashes.push(poisoned().length));
     const delivered: string[] = [];
+    const poisoned = () => delivered.filter((text) => text === '"poison"');
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
       eachMessage: async ({ message }) => {
@@ -262,8 +262,7 @@ describe('a message that can never be handled', () => {
         if (String(message.value) === '"poison"') throw new Error('it never works');
       },
     });
-    await expect.poll(() => crashes, { timeout: 30_000 }).toBe(3);
-    expect(delivered.filter((text) => text === '"poison"').length).toBeGreaterThanOrEqual(6);
+    await expect.poll(() => new Set(crashes).size, { timeout: 30_000 }).toBeGreaterThan(3);
     expect(delivered).not.toContain('"after"');
     expect(await ours().admin.committed(groupId, topic)).toEqual([1]);
   });

@@ -117,7 +117,7 @@ describe('nothing is lost, repeated or out of order', () => {
       }
     });
     expect(account).toMatchObject(nothingLost);
-  });
+  }, 120_000);
 });
 
 test('sends that run out of time say what is true', async () => {

@@ -112,7 +112,7 @@ test('nothing is lost while 36 processes are killed between work and commit', as
     const held = scene.journal.heldByTheDead(group);
     expect(account?.redelivered).toBeLessThanOrEqual(held * maxUncommitted);
   }
-}, 180_000);
+}, 300_000);
 
 test('while dead letters cannot be written nothing is dropped, health says so, and all goes on after', async () => {
   await cluster().untilHealthy();
