@@ -1,8 +1,8 @@
-import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { ClosingOptions, FromClosing } from './closing.child.ts';
+import { forkChild } from './fork-child.ts';
 
 /** How a process came to its end. */
 export interface Ending {
@@ -18,17 +18,13 @@ export interface Ending {
 
 /** A process that is about to close. */
 export class Closing {
-  readonly #child: ReturnType<typeof fork>;
+  readonly #child: ChildProcess;
   readonly #heard: FromClosing[] = [];
   readonly #gone: Promise<[number | null]>;
   #closedMs = 0;
 
   constructor(options: ClosingOptions) {
-    this.#child = fork(
-      path.join(import.meta.dirname, 'closing.child.ts'),
-      [JSON.stringify(options)],
-      { execArgv: ['--conditions=@shopgpt/source'] },
-    );
+    this.#child = forkChild('closing.child.ts', options);
     this.#gone = once(this.#child, 'exit') as Promise<[number | null]>;
     this.#child.on('message', (message: FromClosing) => {
       this.#heard.push(message);

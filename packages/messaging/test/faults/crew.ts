@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { forkChild } from './fork-child.ts';
 import type { Entry, Journal } from './journal.ts';
 import type { MemberOptions } from './member.ts';
 
@@ -17,11 +17,7 @@ export class Mate {
   constructor(options: MemberOptions, journal: Journal) {
     this.member = options.member;
     this.#journal = journal;
-    this.#child = fork(
-      path.join(import.meta.dirname, 'member.child.ts'),
-      [JSON.stringify(options)],
-      { execArgv: ['--conditions=@shopgpt/source'] },
-    );
+    this.#child = forkChild('member.child.ts', options);
     this.#gone = once(this.#child, 'exit');
     this.#child.on('message', (entry: Entry) => this.#hear(entry));
     onTestFinished(() => this.#kill());
