@@ -1,10 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
 import { startPostgres } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
+import type pg from 'pg';
 import { expect, test } from 'vitest';
+import { Event } from './outbox/event.ts';
 import type { SentRecord, ToParent } from './outbox/relay-messages.ts';
 import { Relays, type Write } from './outbox/relays.ts';
-import { Event, orderBreaks, setUp, until } from './outbox/set-up.ts';
+import { fillOutbox, newPool, orderBreaks, setUp, until } from './outbox/set-up.ts';
 
 const server = useServer(startPostgres, { own: true });
 const partitions = 8;
@@ -53,17 +56,7 @@ class HeldLog {
 test('a leader that is stopped is replaced within seconds, and sends nothing when it goes on', async () => {
   const { table, topic, pool, enqueue, waiting } = await setUp(server);
   const [keys, each] = [50, 100];
-  await pool.query(
-    `insert into ${table} (id, aggregatetype, aggregateid, type, key, payload, headers)
-    select id, $1, 'k' || k, $1, convert_to('k' || k, 'utf8'),
-      convert_to(json_build_object('key', 'k' || k, 'n', n)::text, 'utf8'),
-      jsonb_build_array(jsonb_build_array('x-message-id', encode(convert_to(id::text, 'utf8'), 'base64')))
-    from (
-      select gen_random_uuid() as id, n, k
-      from generate_series(0, ${each - 1}) n, generate_series(0, ${keys - 1}) k order by n, k
-    ) all_rows`,
-    [topic.name],
-  );
+  await fillOutbox(pool, { table, topic: topic.name, keys, each });
   const log = new HeldLog();
   const relays = new Relays({ url: server().url, table, partitions }, log.write);
   relays.start();
@@ -107,6 +100,42 @@ test('a leader that is stopped is replaced within seconds, and sends nothing whe
   expect(events.length - distinct).toBeLessThanOrEqual(500);
   expect(leaderlessMs).toBeLessThan(9_000);
 }, 120_000);
+
+test('a leader that takes no answer of the database is replaced within seconds', async () => {
+  const { table, topic, pool, sender } = await setUp(server);
+  const { relay: other } = sender();
+  const own = newPool(server().url, 1);
+  const client = await own.connect();
+  const { relay: one } = sender({ pool: { connect: async () => client } });
+  await one.start();
+  await until('it leads', () => one.stats().isLeader);
+  await other.start();
+  const socket = socketOf(client);
+  socket.on('data', function stopReading({ length }: Buffer) {
+    if (length < 10_000) return;
+    socket.off('data', stopReading);
+    socket.pause();
+  });
+  await pool.query(
+    `insert into ${table} (id, aggregatetype, type, payload) values (gen_random_uuid(), $1, $1, $2)`,
+    [topic.name, Buffer.alloc(40_000_000)],
+  );
+  await until('it waits', async () => {
+    const { rows } = await pool.query(
+      "select from pg_stat_activity where wait_event = 'ClientWrite'",
+    );
+    return rows.length === 1;
+  });
+  await until('the other one leads', () => other.stats().isLeader, 10_000);
+  socket.resume();
+  await until('it knows', () => !one.stats().isLeader);
+  await one.close({ timeoutMs: 0 });
+}, 30_000);
+
+function socketOf(client: pg.PoolClient): Duplex {
+  const { stream } = Reflect.get(client, 'connection');
+  return stream;
+}
 
 test('rows go out, once the database is back that was killed under the relays', async () => {
   const { sender, enqueue, sent, waiting } = await setUp(server);
