@@ -15,7 +15,7 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 /**
  * One connection to the database, on which a relay waits, or leads. Its lock lasts as long as its session, so
  * a process that is stopped, or cut off, must not keep that: the database ends a session that says nothing
- * (`idle_session_timeout`) or takes nothing (`tcp_user_timeout`), and a beat says something in time.
+ * (`idle_session_timeout`) or takes nothing (`tcp_user_timeout`, on Linux), and a beat says something in time.
  */
 export class RelaySession implements Queryable, Lead {
   readonly #client: PooledClient;
