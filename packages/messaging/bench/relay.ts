@@ -25,8 +25,9 @@ const contestants: Readonly<Record<string, (scene: Scene) => Promise<number>>> =
 };
 
 /**
- * Rows a second from a backlog of 20,000 onto the cluster: our relay, and the naive one on kafkajs, which sends
- * what comes after the last row that it saw (it loses rows that commit late, and two of them send all twice).
+ * Rows a second from a backlog of 20,000 onto the cluster, from the first batch on: our relay, and the naive
+ * one on kafkajs, which sends what comes after the last row that it saw (it loses rows that commit late, and
+ * two of them send all twice).
  */
 export async function drainOutbox(
   brokers: readonly string[],
@@ -38,7 +39,7 @@ export async function drainOutbox(
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, run] of Object.entries(contestants)) {
       const scene = { brokers, url: server.url, pool, ...(await fill(pool, brokers)) };
-      taken.set(name, [...(taken.get(name) ?? []), ROWS / (await run(scene))]);
+      taken.set(name, [...(taken.get(name) ?? []), await run(scene)]);
     }
   }
   await pool.end();
@@ -71,46 +72,55 @@ async function fill(pool: pg.Pool, brokers: readonly string[]) {
   return { table, topic };
 }
 
-/** @returns seconds, from the start until every row is in the log and out of the outbox */
+/** @returns rows a second that are in the log and out of the outbox */
 async function drain({ brokers, url, table }: Scene): Promise<number> {
   const driver = kafkajs(new Kafka({ brokers: [...brokers] }));
   const messaging = createMessaging({ name: 'bench', driver });
   const pool = newPool(url, 1);
   const one = relay({ pool, messaging, table, batchSize: BATCH });
-  const beganMs = performance.now();
   await one.start();
-  while (one.stats().sent < ROWS) await new Promise((resolve) => setTimeout(resolve, 5));
-  const seconds = (performance.now() - beganMs) / 1_000;
+  const after = async (rows: number) => {
+    while (one.stats().sent < rows) await new Promise((resolve) => setTimeout(resolve, 5));
+    return { atMs: performance.now(), sent: one.stats().sent };
+  };
+  const [first, last] = [await after(1), await after(ROWS)];
   await one.close();
   await messaging.close();
   await pool.end();
-  return seconds;
+  return perSecond(first, last);
 }
 
-/** @returns seconds, from the start until every row is acknowledged and the place of the last one noted */
+/** @returns rows a second that are acknowledged, with the place of the last one noted */
 async function drainNaively({ brokers, pool, table, topic }: Scene): Promise<number> {
   const producer = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).producer();
   await pool.query(`create table ${table}_place (last bigint)`);
   await pool.query(`insert into ${table}_place values (0)`);
-  const beganMs = performance.now();
   await producer.connect();
-  for (let last = '0'; ; ) {
+  const marks: Mark[] = [];
+  for (let last = '0', sent = 0; sent < ROWS; ) {
     const { rows } = await pool.query(
       `select sequence, key, payload from ${table} where sequence > $1 order by sequence limit ${BATCH}`,
       [last],
     );
-    if (rows.length === 0) break;
-    await producer.send({
-      topic,
-      acks: -1,
-      messages: rows.map(({ key, payload }) => ({ key, value: payload })),
-    });
+    const messages = rows.map(({ key, payload }) => ({ key, value: payload }));
+    await producer.send({ topic, acks: -1, messages });
     last = rows.at(-1)?.sequence;
     await pool.query(`update ${table}_place set last = $1`, [last]);
+    sent += rows.length;
+    marks.push({ atMs: performance.now(), sent });
   }
-  const seconds = (performance.now() - beganMs) / 1_000;
   await producer.disconnect();
-  return seconds;
+  return perSecond(marks[0], marks.at(-1));
+}
+
+interface Mark {
+  readonly atMs: number;
+  readonly sent: number;
+}
+
+function perSecond(from: Mark | undefined, to: Mark | undefined): number {
+  if (!from || !to) return Number.NaN;
+  return ((to.sent - from.sent) * 1_000) / (to.atMs - from.atMs);
 }
 
 function median(figures: readonly number[]): number {
