@@ -326,6 +326,21 @@ describe('closing', () => {
     expect(await waiting()).toBe(1);
   });
 
+  test('deletes what is in the log, although others of the batch cannot be sent', async () => {
+    const { topic, broker, table, pool, sender, enqueue, sent } = await setUp(server);
+    const other = { ...topic, name: `${topic.name}-slow` };
+    await memory({ broker }).admin.create({ name: other.name, partitions: 1, config: {} });
+    broker.delay(60_000, { api: 'produce', topic: other.name });
+    await outbox.enqueue(pool, other, { key: 'k', n: 1 }, { table });
+    await enqueue({ key: 'k', n: 2 });
+    const { relay: one } = sender();
+    await one.start();
+    await until('it is sent', () => sent().length === 1);
+    await one.close({ timeoutMs: 100 });
+    const { rows } = await pool.query(`select aggregatetype from ${table}`);
+    expect(rows).toEqual([{ aggregatetype: other.name }]);
+  });
+
   test('a relay that never started is closed at once', async () => {
     const { sender } = await setUp(server);
     const { relay: one } = sender();
