@@ -65,7 +65,7 @@ test('a leader that is stopped is replaced within seconds, and sends nothing whe
   const stopped = await log.stopLeader();
   const stoppedMs = performance.now();
   const before = log.records.length;
-  await until('another one leads', () => relays.leader !== stopped);
+  await until('another one leads', () => relays.leader !== stopped, 20_000);
   const leaderlessMs = performance.now() - stoppedMs;
   await until('all is sent', async () => (await waiting()) === 0, 30_000);
   const writesBefore = log.writers.length;
@@ -98,7 +98,7 @@ test('a leader that is stopped is replaced within seconds, and sends nothing whe
   expect(new Set(log.records.map(({ id }) => id)).size).toBe(sent);
   expect(events.length - distinct).toBeGreaterThan(0);
   expect(events.length - distinct).toBeLessThanOrEqual(500);
-  expect(leaderlessMs).toBeLessThan(9_000);
+  expect(leaderlessMs).toBeLessThan(12_000);
 }, 120_000);
 
 test('a leader that takes no answer of the database is replaced within seconds', async () => {
@@ -126,11 +126,11 @@ test('a leader that takes no answer of the database is replaced within seconds',
     );
     return rows.length === 1;
   });
-  await until('the other one leads', () => other.stats().isLeader, 10_000);
+  await until('the other one leads', () => other.stats().isLeader, 20_000);
   socket.resume();
   await until('it knows', () => !one.stats().isLeader);
   await one.close({ timeoutMs: 0 });
-}, 30_000);
+});
 
 function socketOf(client: pg.PoolClient): Duplex {
   const { stream } = Reflect.get(client, 'connection');

@@ -122,7 +122,8 @@ async function killBeforeItDeletes(relays: Relays, { pool, table }: Scene): Prom
     );
     return rows;
   };
-  await until('it waits for the rows that we hold', async () => (await waiters()).length > 0);
+  const isHeld = async () => relays.leader !== undefined && (await waiters()).length > 0;
+  await until('it waits for the rows that we hold', isHeld, 60_000);
   const [waiter] = await waiters();
   await relays.replaceLeader();
   await pool.query('select pg_terminate_backend($1)', [waiter?.pid]);

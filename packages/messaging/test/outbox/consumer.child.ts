@@ -10,7 +10,8 @@ import { Event } from './event.ts';
 const [url = '', brokers = '', name = '', table = '', batchesToLive = ''] = process.argv.slice(2);
 process.on('disconnect', () => process.exit());
 
-const pool = new pg.Pool({ connectionString: url, max: 6 });
+// The statements of a batch go together.
+const pool = new pg.Pool({ connectionString: url, max: 6, pipeline: true });
 pool.on('error', () => undefined);
 const driver = kafkajs(new Kafka({ brokers: brokers.split(',') }));
 const messaging = createMessaging({ name: 'consumer', driver });
@@ -21,22 +22,19 @@ type Message = BatchMessage<z.infer<typeof Event>>;
 
 /** What it does for each message: a row of `effects`, or one of `repeats` when that was done before. */
 async function work(client: pg.PoolClient, batch: readonly Message[], group: string) {
-  const [effects, repeats]: Message[][] = [[], []];
-  for (const one of batch) {
-    const { headers, topic, partition, offset } = one;
-    const isNew = await inbox.once(client, { headers, topic, partition, offset, group }, { table });
-    (isNew ? effects : repeats)?.push(one);
-  }
-  await insert(client, `effects_${table}`, effects);
-  await insert(client, `repeats_${table}`, repeats);
+  const news = await Promise.all(
+    batch.map(({ headers, topic, partition, offset }) =>
+      inbox.once(client, { headers, topic, partition, offset, group }, { table }),
+    ),
+  );
+  const those = (isNew: boolean) => batch.filter((_, i) => news[i] === isNew);
+  await insert(client, `effects_${table}`, those(true));
+  await insert(client, `repeats_${table}`, those(false));
 }
 
-async function insert(client: pg.PoolClient, into: string, messages: readonly Message[] = []) {
-  const [keys, numbers] = [[] as string[], [] as number[]];
-  for (const { message } of messages) {
-    keys.push(message.key);
-    numbers.push(message.n);
-  }
+async function insert(client: pg.PoolClient, into: string, messages: readonly Message[]) {
+  const keys = messages.map(({ message }) => message.key);
+  const numbers = messages.map(({ message }) => message.n);
   const rows = 'select * from unnest($1::text[], $2::int[])';
   await client.query(`insert into ${into} (key, n) ${rows}`, [keys, numbers]);
 }
