@@ -8,7 +8,9 @@ import { startKafka } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { Driver } from '../src/driver.ts';
+import { createMessaging, defineTopic } from '../src/index.ts';
 import { kafkajs } from '../src/kafkajs/index.ts';
 import { Log, TextQueue } from './driver-log.ts';
 import { KafkaProxy } from './kafka-proxy.ts';
@@ -243,6 +245,25 @@ describe('an offset that the log does not have', () => {
     });
     expect(log.events).toEqual(['assigned', 'lost']);
   });
+});
+
+test('a topic that was made anew is read from its beginning, however far we were in the old one', async () => {
+  const name = await newTopic();
+  const messaging = createMessaging({ name: 'anew', driver: open() });
+  closing.push(() => messaging.close());
+  const topic = defineTopic({ name, partitions: 1, schema: z.number() });
+  const handled: number[] = [];
+  messaging.subscribe(topic, (n) => handled.push(n), { group: randomUUID() });
+  await messaging.start();
+  await messaging.sendMany(topic, [1, 2, 3]);
+  await expect.poll(() => handled).toEqual([1, 2, 3]);
+  await operate(async (admin) => {
+    await admin.deleteTopics({ topics: [name] });
+    const isMade = () => admin.createTopics({ topics: [{ topic: name, numPartitions: 1 }] });
+    await expect.poll(() => isMade().catch(() => false)).toBe(true);
+  });
+  await messaging.send(topic, 4);
+  await expect.poll(() => handled, { timeout: 30_000 }).toEqual([1, 2, 3, 4]);
 });
 
 test('no process is ever warned of anything, at work or at rest', async () => {
