@@ -36,7 +36,11 @@ async function openOurs(brokers: readonly string[]): Promise<PeerMessaging> {
     topics.set(name, known);
     return known;
   };
-  const consume: PeerMessaging['consume'] = async (topic, group, handle) => {
+  const consume = async (
+    topic: string,
+    group: string,
+    handle: (message: Message) => Promise<void>,
+  ) => {
     const subscription = messaging.subscribe(topicOf(topic), handle, { group, concurrency: 64 });
     await messaging.start();
     while (subscription.stats().partitions === 0) {
@@ -47,7 +51,7 @@ async function openOurs(brokers: readonly string[]): Promise<PeerMessaging> {
     send: (topic, key, value) => messaging.send(topicOf(topic), { key, value }),
     sendMany: (topic, messages) => messaging.sendMany(topicOf(topic), messages),
     consume,
-    count: (topic, group, handled) => consume(topic, group, async () => handled()),
+    count: (topic, group, handled) => consume(topic, group, async (message) => handled(message)),
     stopConsumer: () => messaging.close(),
     close: () => messaging.close(),
   };

@@ -7,7 +7,7 @@ import {
   stringDeserializers,
   stringSerializers,
 } from '@platformatic/kafka';
-import { Kafka, logLevel } from 'kafkajs';
+import { type EachMessageHandler, Kafka, logLevel } from 'kafkajs';
 
 /** Another client of Kafka, as far as it is measured. */
 export interface PeerMessaging {
@@ -17,8 +17,11 @@ export interface PeerMessaging {
   sendMany(topic: string, messages: readonly PeerMessage[]): Promise<unknown>;
   /** Reads the topic from its beginning, four partitions at once; resolves once it is a member of the group. */
   consume(topic: string, group: string, handle: () => Promise<void>): Promise<void>;
-  /** The same for a handler that is done when it returns: in the cheapest way that the library has for it. */
-  count(topic: string, group: string, handled: () => void): Promise<void>;
+  /**
+   * The same for messages in JSON, which the handler gets parsed, and it is done when it returns: in the cheapest
+   * way that the library has for it.
+   */
+  count(topic: string, group: string, handled: (message: unknown) => void): Promise<void>;
   stopConsumer(): Promise<unknown>;
   close(): Promise<unknown>;
 }
@@ -41,7 +44,7 @@ async function openKafkajs(brokers: readonly string[]): Promise<PeerMessaging> {
   const producer = kafka.producer();
   await producer.connect();
   let consumer: ReturnType<typeof kafka.consumer> | undefined;
-  const consume: PeerMessaging['consume'] = async (topic, groupId, eachMessage) => {
+  const consume = async (topic: string, groupId: string, eachMessage: EachMessageHandler) => {
     const member = kafka.consumer({ groupId });
     consumer = member;
     await member.connect();
@@ -54,7 +57,8 @@ async function openKafkajs(brokers: readonly string[]): Promise<PeerMessaging> {
     send: (topic, key, value) => producer.send({ topic, acks: -1, messages: [{ key, value }] }),
     sendMany: (topic, messages) => producer.send({ topic, acks: -1, messages: [...messages] }),
     consume,
-    count: (topic, group, handled) => consume(topic, group, async () => handled()),
+    count: (topic, group, handled) =>
+      consume(topic, group, async ({ message }) => handled(JSON.parse(`${message.value}`))),
     stopConsumer: async () => consumer?.disconnect(),
     close: () => producer.disconnect(),
   };
@@ -83,7 +87,7 @@ async function openPlatformatic(brokers: readonly string[]): Promise<PeerMessagi
       }),
     async count(topic, group, handled) {
       const stream = await open(topic, group);
-      stream.on('data', () => handled());
+      stream.on('data', ({ value }) => handled(JSON.parse(value)));
     },
     async consume(topic, group, handle) {
       const stream = await open(topic, group);
