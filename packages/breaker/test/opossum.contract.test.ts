@@ -320,6 +320,20 @@ describe('options', () => {
     expect(coalesced.stats).toMatchObject({ coalesceCacheHits: 1, coalesceCacheMisses: 2 });
   });
 
+  test.each([
+    ['openMs', { openMs: 1_000, resetTimeout: 60_000 }],
+    ['openMs as a function', { openMs: (timesOpened: number) => timesOpened * 1_000 }],
+    ['resetTimeout', { resetTimeout: 1_000 }],
+  ])('%s says how long open() lasts', (_name, options) => {
+    const clock = manualClock();
+    const breaker = new OpossumBreaker(async () => 1, { ...options, clock });
+    breaker.open();
+    clock.jump(1_000);
+    expect(breaker.opened).toBe(true);
+    clock.jump(1);
+    expect(breaker.halfOpen).toBe(true);
+  });
+
   test('capacity is given back by success and by failure', async () => {
     let up = true;
     const options = { capacity: 1, errorThresholdPercentage: 100 };
