@@ -25,3 +25,10 @@ test('a long timer can be taken back at any time', () => {
   expect(vi.getTimerCount()).toBe(0);
   expect(run).not.toHaveBeenCalled();
 });
+
+test('a timer of the system holds the process only when told so', () => {
+  vi.useRealTimers();
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  for (const holds of [true, false]) systemClock.setTimer(() => undefined, 1_000, holds)();
+  expect(timers.mock.results.map(({ value }) => value.hasRef())).toEqual([true, false]);
+});

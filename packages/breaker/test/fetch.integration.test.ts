@@ -66,6 +66,20 @@ describe('retries', () => {
     expect([response.status, await response.text()]).toEqual([504, 'answer 3']);
   });
 
+  test('and lets go of the connection of each response that nobody will read', async () => {
+    const cancelled: number[] = [];
+    let calls = 0;
+    const send = async () => {
+      calls += 1;
+      const call = calls;
+      const body = new ReadableStream({ cancel: () => void cancelled.push(call) });
+      return new Response(body, { status: 503 });
+    };
+    const response = await create({ fetch: send })(url);
+    expect(cancelled).toEqual([1, 2]);
+    await response.body?.cancel();
+  });
+
   test('when the connection breaks', async () => {
     answer = (request, response) => {
       if (asked.length === 1) request.socket.destroy();
@@ -245,7 +259,9 @@ describe('a request that cannot be sent', () => {
       'has a body that has been read',
       async () => {
         const request = post({ body: 'text' });
-        await request.text();
+        const reader = request.body?.getReader();
+        await reader?.read();
+        reader?.releaseLock();
         return [request];
       },
     ],
@@ -274,6 +290,15 @@ describe('a Request', () => {
     expect(asked).toMatchObject([{ method: 'POST', headers: { 'x-a': 'b' } }]);
     const aborted = new Request(url, { signal: AbortSignal.abort('enough') });
     await expect(create()(aborted)).rejects.toBe('enough');
+  });
+
+  test('gives way to the init where that has something', async () => {
+    const request = new Request(url, { method: 'POST', headers: { 'x-a': 'b' }, body: 'old' });
+    await request.text();
+    const init = { method: 'PUT', headers: { 'x-c': 'd' }, body: 'new' };
+    await create()(request, init);
+    expect(asked).toMatchObject([{ method: 'PUT', headers: { 'x-c': 'd' }, body: 'new' }]);
+    expect(asked[0]?.headers).not.toHaveProperty('x-a');
   });
 
   test('is sent in spite of its own signal when the init has none', async () => {

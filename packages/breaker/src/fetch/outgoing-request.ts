@@ -31,14 +31,10 @@ export class OutgoingRequest {
   /** @throws what `fetch` would: a request that cannot be sent says nothing about its host */
   constructor(input: Parameters<typeof fetch>[0], { deadline, ...init }: PolicyFetchInit) {
     const given = input instanceof Request ? input : undefined;
-    const body = init.body ?? given?.body ?? null;
-    if (isGone(body, given?.bodyUsed)) throw new TypeError('the body has already been used');
-    const method = init.method ?? given?.method;
-    const headers = init.headers ?? given?.headers;
+    const body = bodyOf(init, given);
     const probe = new Request(given?.url ?? (input as string | URL), {
       ...init,
-      ...(method && { method }),
-      ...(headers && { headers }),
+      ...methodAndHeaders(init, given),
       body: body === null ? null : standIn(init.body),
       signal: null,
     });
@@ -85,9 +81,21 @@ function hostOf({ origin, protocol }: URL): string {
   return origin === 'null' ? protocol : origin;
 }
 
-/** Whether a stream has been read already: then nothing can be sent. */
-function isGone(body: unknown, bodyUsed: boolean | undefined): boolean {
-  return body instanceof ReadableStream && (body.locked || bodyUsed === true);
+/** Where the init says nothing, or `undefined`, the `Request` does. */
+function methodAndHeaders(init: RequestInit, given: Request | undefined): RequestInit {
+  const method = init.method ?? given?.method;
+  const headers = init.headers ?? given?.headers;
+  return { ...(method && { method }), ...(headers && { headers }) };
+}
+
+/** @throws TypeError when it has been read already */
+function bodyOf(init: RequestInit, given: Request | undefined): unknown {
+  const isUsed = init.body == null && given?.bodyUsed === true;
+  const body = init.body ?? given?.body ?? null;
+  if (isUsed || (body instanceof ReadableStream && body.locked)) {
+    throw new TypeError('the body has already been used');
+  }
+  return body;
 }
 
 /** Shows `Request` that there is a body, and whether it is a stream, but keeps its hands off it. */
