@@ -99,7 +99,9 @@ describe('a closed breaker', () => {
       time.nowMs += 5;
     });
     expect(breaker.counts.slow).toBe(1);
-    time.nowMs += 25;
+    time.nowMs += 15;
+    expect(breaker.counts.slow).toBe(1);
+    time.nowMs += 10;
     expect(breaker.counts).toMatchObject({ slow: 0, completed: 0 });
   });
 
