@@ -1,6 +1,7 @@
 // npm run bench -w packages/messaging [-- rounds] [section ...]: ours beside the peers, in one run.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lab } from './lab.ts';
+import { drainOutbox } from './relay.ts';
 import { atLeast, atMost, printHead, printRows } from './table.ts';
 
 const words = process.argv.slice(2);
@@ -84,6 +85,12 @@ const sections: Readonly<Record<string, () => Promise<void>>> = {
       { what: 'idle consumer, of a core', field: 'percent', unit: '%', bar: atMost(1) },
       { what: 'stop of an idle consumer', field: 'stopMs', unit: 'ms', bar: atMost(1_500) },
     ]);
+  },
+
+  async relay() {
+    const taken = await drainOutbox(lab.cluster.url.split(','), rounds);
+    const what = 'outbox of 20,000 rows, drained';
+    printRows(taken, [{ what, field: 'rate', unit: 'rows a second' }]);
   },
 
   async stalled() {
