@@ -95,7 +95,7 @@ async function prepareDatabase(): Promise<void> {
     timeoutMs: databaseTimeoutMs,
     stepTimeoutMs: 60_000,
   });
-  await events.send();
+  await events.open();
   database.open();
   log.info({ applied }, 'the database is ready');
 }
@@ -103,7 +103,6 @@ async function prepareDatabase(): Promise<void> {
 /** Listens first, so that the process is seen to live while its database is away. */
 async function start(): Promise<void> {
   const url = await server.listen(config.port, config.host);
-  events.open();
   const away = Promise.withResolvers<void>();
   const prepared = untilPrepared(prepareDatabase, {
     signal: stopping.signal,

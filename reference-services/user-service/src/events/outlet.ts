@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createMessaging, type Driver, type MessagingHealth } from '@shopgpt/messaging';
 import { type RelayHealth, relay } from '@shopgpt/messaging/postgres';
 import pg from 'pg';
@@ -20,21 +21,19 @@ export interface OutletOptions {
 }
 
 /** How the way from the outbox to the topic and back is. */
-export interface OutletHealth {
+interface OutletHealth {
   readonly messaging: Pick<MessagingHealth, 'status' | 'reasons'>;
   readonly relay: RelayHealth;
 }
 
 /** Where events leave the service: from the outbox into the topic. */
 export interface Outlet {
-  /** Begins to make the topic, and to read it. Waits for nothing. */
-  open(): void;
   /**
-   * Begins to send. The database must be prepared.
+   * Begins to send, to make the topic, and to read it. The database must be prepared; Kafka may be away.
    *
    * @throws PooledConnectionError when there is a pooler between
    */
-  send(): Promise<void>;
+  open(): Promise<void>;
   /** Of the cluster; `off` when there is none. */
   kafka(): Promise<'up' | 'down' | 'off'>;
   health(): OutletHealth;
@@ -46,6 +45,7 @@ export interface Outlet {
 
 const recentLimit = 20;
 const watchEveryMs = 500;
+const readAfterMs = 2_000;
 const closeTimeoutMs = 500;
 
 export function createOutlet(options: OutletOptions): Outlet {
@@ -95,14 +95,17 @@ export function createOutlet(options: OutletOptions): Outlet {
   }
 
   return {
-    open() {
+    async open() {
+      await sender.start();
       if (isKafka) watch();
       else log.info('user events stay in the memory of this process: KAFKA_BROKERS is not set');
       const provisioned = beginProvisioning(messaging, { topic, log, signal: stopping.signal });
-      // A reader that comes before the topic would wait for a second try.
-      void provisioned.then(() => messaging.start()).catch(() => undefined);
+      // A reader that comes before the topic would wait for a second try; one without a cluster should soon say so.
+      const soon = delay(readAfterMs, undefined, { signal: stopping.signal });
+      void Promise.race([provisioned, soon])
+        .then(() => messaging.start())
+        .catch(() => undefined);
     },
-    send: () => sender.start(),
     kafka,
     health() {
       const { status, reasons } = messaging.health();
