@@ -100,6 +100,13 @@ describe('a transaction', () => {
     expect(await inTable()).toEqual([1]);
   });
 
+  test('that is left open ends by itself, and lets its locks go', async () => {
+    const left = 'SHOW idle_in_transaction_session_timeout';
+    expect(await database.query(read(left))).toEqual([
+      { idle_in_transaction_session_timeout: '10s' },
+    ]);
+  });
+
   test('whose work goes on after a refusal is not told that it was committed', async () => {
     const work = database.transaction(async (transaction) => {
       await transaction.query(insert, [2]);
