@@ -11,6 +11,7 @@ describe('the configuration', () => {
       dataDir: '/checkout/.data',
       databaseUrl: undefined,
       redisUrl: undefined,
+      kafkaBrokers: undefined,
     });
   });
 
@@ -21,6 +22,7 @@ describe('the configuration', () => {
       SHOPGPT_DATA_DIR: '/srv/data',
       DATABASE_URL: 'postgresql://u:p@db/users',
       REDIS_URL: 'rediss://cache:6380',
+      KAFKA_BROKERS: 'kafka-1:9092, kafka-2:9092',
     };
     expect(read(environment)).toEqual({
       housePort: 4000,
@@ -28,6 +30,7 @@ describe('the configuration', () => {
       dataDir: '/srv/data',
       databaseUrl: 'postgresql://u:p@db/users',
       redisUrl: 'rediss://cache:6380',
+      kafkaBrokers: 'kafka-1:9092, kafka-2:9092',
     });
   });
 
@@ -49,6 +52,7 @@ describe('the configuration', () => {
       USER_SERVICE_PORT: '70000',
       DATABASE_URL: 'mysql://db/users',
       REDIS_URL: 'localhost',
+      KAFKA_BROKERS: 'kafka://kafka-1:9092',
     };
     expect(() => read(wrong)).toThrow(
       expect.objectContaining({
@@ -59,6 +63,7 @@ describe('the configuration', () => {
           '  USER_SERVICE_PORT must be a port from 1 to 65535, got "70000"',
           '  DATABASE_URL must look like postgres://user:password@host:5432/name',
           '  REDIS_URL must look like redis://host:6379',
+          '  KAFKA_BROKERS must look like host:9092 or host:9092,host:9092',
         ].join('\n'),
       }),
     );

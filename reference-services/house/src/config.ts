@@ -12,6 +12,8 @@ export interface HouseConfig {
   readonly databaseUrl: string | undefined;
   /** A Redis or Valkey of yours; the second cache tier is in memory when absent. */
   readonly redisUrl: string | undefined;
+  /** A Kafka of yours, `host:port` with commas between; user events stay in the service's memory when absent. */
+  readonly kafkaBrokers: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,6 +46,14 @@ const schema = z
       'postgres://user:password@host:5432/name',
     ),
     REDIS_URL: serverUrl(['redis:', 'rediss:'], 'redis://host:6379'),
+    KAFKA_BROKERS: z
+      .string()
+      // As above: somebody may have put a password into it.
+      .regex(
+        /^[^\s,/@]+:\d+( *, *[^\s,/@]+:\d+)*$/,
+        'must look like host:9092 or host:9092,host:9092',
+      )
+      .optional(),
   })
   .refine((env) => env.HOUSE_PORT !== env.USER_SERVICE_PORT, {
     path: ['USER_SERVICE_PORT'],
@@ -67,6 +77,7 @@ export function readConfig(environment: Environment, home: string, cwd: string):
     dataDir: path.resolve(cwd, data.SHOPGPT_DATA_DIR ?? path.join(home, '.data')),
     databaseUrl: data.DATABASE_URL,
     redisUrl: data.REDIS_URL,
+    kafkaBrokers: data.KAFKA_BROKERS,
   });
 }
 

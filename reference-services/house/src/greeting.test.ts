@@ -7,6 +7,7 @@ const greeting = {
   tokenFile: '.data/api-token',
   database: 'PostgreSQL 18.4, embedded',
   cache: 'in memory',
+  events: 'kafka-1:9092',
   exampleId: 'some-id',
 };
 
@@ -15,6 +16,7 @@ test('the greeting names every address and ends with a command that can be paste
   expect(lines).toContain('  Control room  http://127.0.0.1:3000');
   expect(lines).toContain('  user-service  http://127.0.0.1:3001');
   expect(lines).toContain('  API token     .data/api-token');
+  expect(lines).toContain('  User events   kafka-1:9092');
   expect(lines).toContain('  curl -i http://127.0.0.1:3001/users/some-id');
 });
 

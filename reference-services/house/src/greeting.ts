@@ -6,6 +6,7 @@ export interface Greeting {
   readonly tokenFile: string;
   readonly database: string;
   readonly cache: string;
+  readonly events: string;
   /** Somebody to ask for; undefined when the database has nobody. */
   readonly exampleId: string | undefined;
 }
@@ -19,6 +20,7 @@ export function greetingText(greeting: Greeting): string {
     ['API token', greeting.tokenFile],
     ['Database', greeting.database],
     ['Cache', greeting.cache],
+    ['User events', greeting.events],
   ];
   return [
     '',

@@ -40,7 +40,7 @@ export class House {
 
   /** @throws StartError when it cannot run here; what did start is then ended by {@link stop} */
   async start(): Promise<Greeting> {
-    const { dataDir, housePort, userServicePort, redisUrl } = this.#config;
+    const { dataDir, housePort, userServicePort, redisUrl, kafkaBrokers } = this.#config;
     const controlRoomUrl = localUrl(housePort);
     prepareDataDir(dataDir);
     const claim = new Claim(dataDir, { pid: process.pid, url: controlRoomUrl });
@@ -64,6 +64,7 @@ export class House {
       tokenFile: path.join(dataDir, 'api-token'),
       database: database.description,
       cache: redisUrl ? `in memory, then ${withoutPassword(redisUrl)}` : 'in memory',
+      events: kafkaBrokers ?? 'in memory of user-service, until it ends',
       exampleId: examples[0]?.id,
     };
   }
@@ -111,7 +112,7 @@ export class House {
 
   #startUserService(databaseUrl: string, apiToken: string): Promise<Part> {
     const name = 'user-service';
-    const { userServicePort, redisUrl } = this.#config;
+    const { userServicePort, redisUrl, kafkaBrokers } = this.#config;
     const env = {
       // Short, so that a visitor need not wait long to see an entry become too old.
       CACHE_TTL_MS: '15000',
@@ -120,6 +121,7 @@ export class House {
       PORT: String(userServicePort),
       DATABASE_URL: databaseUrl,
       REDIS_URL: redisUrl,
+      KAFKA_BROKERS: kafkaBrokers,
       API_TOKEN: apiToken,
       SHUTDOWN_TIMEOUT_MS: '2000',
     };

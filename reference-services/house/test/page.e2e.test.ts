@@ -41,6 +41,7 @@ const example = (index: number) => page.locator('#examples button').nth(index);
 const tier = () => page.locator('#tier');
 const answer = () => page.getByRole('status', { name: 'Answer' });
 const databaseSwitch = () => page.getByRole('switch', { name: 'Database' });
+const change = () => page.getByRole('button', { name: 'Change somebody' });
 const counter = (name: string) =>
   page
     .locator('#counters tr', { has: page.getByRole('rowheader', { name, exact: true }) })
@@ -91,6 +92,9 @@ test('with the database away a cached user is still answered, and said to be old
   await shows(answer(), /the cache does not know this user.*503.*Retry-After/s);
   await shows(page.locator('#history tbody tr').first(), /^Chen Xu.*Nobody/s);
   await untilAsked(example(4), 'open', counter('state'));
+  await shows(page.locator('#events'), 'events wait in the outbox');
+  await change().click();
+  await shows(page.locator('#change-note'), / was not changed: HTTP status 503\.$/);
 
   await databaseSwitch().click();
   await shows(page.locator('#database'), 'PostgreSQL is running.');
@@ -106,6 +110,22 @@ test('the switch is worked by the keyboard', async () => {
   await shows(page.locator('#database'), 'PostgreSQL is stopped.');
   await page.keyboard.press('Enter');
   await shows(page.locator('#database'), 'PostgreSQL is running.');
+});
+
+test('what happens to a user goes through the outbox and the topic, and is shown', async () => {
+  const lastEvent = page.locator('#last-events tbody tr').first();
+  // The database may have come back just now.
+  await vi.waitUntil(
+    async () => {
+      await change().click();
+      return (await page.locator('#change-note').textContent())?.endsWith('was changed.');
+    },
+    { timeout: 20_000, interval: 500 },
+  );
+  await shows(lastEvent, /^user\.updated[\da-f-]{36}[2-9]/);
+  await shows(page.locator('#events'), /^The relay is up. Sent: [1-9]/);
+  await shows(counter('is leader'), 'true');
+  expect(complaints).toEqual([]);
 });
 
 test('a random user is another one each time', async () => {
@@ -124,6 +144,8 @@ test.each(['light', 'dark'] as const)(
     await example(0).click();
     await shows(answer(), 'Sanjay Das');
     await shows(counter('state'), 'closed');
+    await change().click();
+    await shows(page.locator('#last-events'), 'user.updated');
     const { violations } = await new AxeBuilder({ page }).analyze();
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
   },

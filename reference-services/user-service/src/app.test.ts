@@ -7,6 +7,9 @@ import { createApp } from './app.ts';
 import type { UserStore } from './users/store.ts';
 
 const never = () => Promise.reject(new Error('not called'));
+const notCalled = (): never => {
+  throw new Error('not called');
+};
 const store: UserStore = {
   find: never,
   page: never,
@@ -32,7 +35,13 @@ function routes(stack: readonly Layer[]): string[] {
 test('every route is documented, and every documented route exists', () => {
   const app = createApp({
     store,
-    health: { isStopping: () => false, database: never, redis: undefined, numbers: () => ({}) },
+    health: {
+      isStopping: () => false,
+      database: never,
+      redis: undefined,
+      events: { kafka: notCalled, health: notCalled, recent: notCalled },
+      numbers: () => ({}),
+    },
     apiToken: 'a-token-for-tests-only',
     openapi: document,
     log: pino({ level: 'silent' }),

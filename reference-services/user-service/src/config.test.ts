@@ -35,15 +35,39 @@ test('needs a database and a token, and has a default for the rest', () => {
       connectionMaxLifetimeMs: 300_000,
     },
     redisUrl: undefined,
+    kafka: undefined,
     cache: { ttlMs: 60_000, l1TtlMs: 60_000, l1MaxEntries: 10_000, staleIfErrorMs: 3_600_000 },
   });
 });
 
 test('is frozen, all of it', () => {
-  const config = readConfig(needed);
-  for (const part of [config, config.database, config.cache]) {
+  const config = readConfig({ ...needed, KAFKA_BROKERS: 'a:9092' });
+  for (const part of [config, config.database, config.kafka, config.cache]) {
     expect(Object.isFrozen(part)).toBe(true);
   }
+});
+
+test('takes brokers with commas between, and so many replicas of a partition', () => {
+  const KAFKA_BROKERS = 'kafka-1.example:9092, 10.0.0.2:9092,[::1]:9093';
+  const brokers = ['kafka-1.example:9092', '10.0.0.2:9092', '[::1]:9093'];
+  expect(readConfig({ ...needed, KAFKA_BROKERS }).kafka).toEqual({ brokers, replicationFactor: 3 });
+  const env = { ...needed, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR: '1' };
+  expect(readConfig(env).kafka).toMatchObject({ replicationFactor: 1 });
+});
+
+test.each([
+  'kafka',
+  'kafka:0',
+  'kafka:65536',
+  'a:1,,b:1',
+  'kafka://a:9092',
+  'a:9092;b:9092',
+  ':9092',
+])('refuses KAFKA_BROKERS=%j', (KAFKA_BROKERS) => {
+  expect(mistakes({ ...needed, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR: '0' })).toEqual([
+    `KAFKA_BROKERS must be host:port, with commas between several, got "${KAFKA_BROKERS}"`,
+    'KAFKA_REPLICATION_FACTOR must be a whole number from 1 to 100, got "0"',
+  ]);
 });
 
 test('keeps the memory of a process short when replicas share a Redis', () => {
@@ -107,6 +131,11 @@ describe('shows no secret:', () => {
       'REDIS_URL',
       'just-a-secret',
       'REDIS_URL must be a URL that begins with redis:// or rediss://, got something that is no URL (13 characters)',
+    ],
+    [
+      'KAFKA_BROKERS',
+      'a:1,kafka://app:secret@b:9092',
+      'KAFKA_BROKERS must be host:port, with commas between several, got "a:1,kafka://***@b:9092"',
     ],
   ])('%s=%j', (name, value, message) => {
     expect(mistakes({ ...needed, [name]: value })).toEqual([message]);

@@ -20,6 +20,10 @@ export interface Config {
     readonly connectionMaxLifetimeMs: number;
   };
   readonly redisUrl: string | undefined;
+  /** Where user events go; `undefined`: they stay in the memory of this process. */
+  readonly kafka:
+    | { readonly brokers: readonly string[]; readonly replicationFactor: number }
+    | undefined;
   readonly cache: {
     readonly ttlMs: number;
     readonly l1TtlMs: number;
@@ -50,6 +54,12 @@ export const environment = z.object({
   PORT: whole({ min: 0, max: 65_535, fallback: 3001 }),
   DATABASE_URL: url(['postgres:', 'postgresql:']),
   REDIS_URL: url(['redis:', 'rediss:']).optional(),
+  KAFKA_BROKERS: z
+    .string()
+    .transform((text) => text.split(',').map((broker) => broker.trim()))
+    .refine((brokers) => brokers.every(isBroker), 'must be host:port, with commas between several')
+    .optional(),
+  KAFKA_REPLICATION_FACTOR: whole({ min: 1, max: 100, fallback: 3 }),
   API_TOKEN: z
     .string('must be set')
     .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without spaces')
@@ -101,6 +111,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       connectionMaxLifetimeMs: values.DB_CONN_MAX_LIFETIME_MS,
     }),
     redisUrl: values.REDIS_URL,
+    kafka:
+      values.KAFKA_BROKERS &&
+      Object.freeze({
+        brokers: Object.freeze(values.KAFKA_BROKERS),
+        replicationFactor: values.KAFKA_REPLICATION_FACTOR,
+      }),
     cache: Object.freeze({
       ttlMs: values.CACHE_TTL_MS,
       // Without a shared Redis an entry of L1 is all there is, and lives its whole life there.
@@ -141,6 +157,11 @@ function url(protocols: readonly string[]) {
     .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), message);
 }
 
+function isBroker(text: string): boolean {
+  const [, port = ''] = /^(?:[\w.-]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(text) ?? [];
+  return Number(port) >= 1 && Number(port) <= 65_535;
+}
+
 function mistake(issue: z.core.$ZodIssue, given: Record<string, string | undefined>): string {
   const name = String(issue.path[0]);
   const value = given[name];
@@ -151,5 +172,7 @@ function mistake(issue: z.core.$ZodIssue, given: Record<string, string | undefin
 function shown(name: string, value: string): string {
   if (name === 'API_TOKEN') return `${value.length} characters`;
   if (name.endsWith('_URL')) return maskUrl(value);
+  // What stands before an @ may be a password: somebody took it for a URL.
+  if (name === 'KAFKA_BROKERS') return JSON.stringify(value.replaceAll(/[^,/]*@/g, '***@'));
   return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
 }

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createCache } from '@shopgpt/cache';
 import { redisTier } from '@shopgpt/cache/redis';
+import { memory } from '@shopgpt/messaging/memory';
 import { createApp } from './app.ts';
 import { type Config, maskUrl, readConfig } from './config.ts';
 import { createDatabase } from './database/database.ts';
 import { migrate } from './database/migrate.ts';
 import { readMigrations } from './database/migrations.ts';
+import { createOutlet } from './events/outlet.ts';
 import { createProbe } from './health/probe.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
@@ -56,10 +58,24 @@ const breaker = userDatabaseBreaker();
 breaker.on('stateChange', ({ from, to }) => log.warn({ from, to }, `the breaker is ${to}`));
 
 const probing = { timeoutMs: Math.min(1_000, config.deadlineMs), freshMs: 500 };
+
+// The client of Kafka is loaded only where there is a Kafka.
+const { kafka } = config;
+const driver = kafka ? (await import('./events/kafka.ts')).kafkaDriver(kafka.brokers) : memory();
+const events = createOutlet({
+  driver,
+  isKafka: kafka !== undefined,
+  replicationFactor: kafka?.replicationFactor ?? 1,
+  databaseUrl: config.database.url,
+  connectTimeoutMs: databaseTimeoutMs,
+  probing,
+  log,
+});
 const health = {
   isStopping: () => stopping.signal.aborted,
   database: createProbe(() => database.query({ text: 'SELECT 1', kind: 'read' }), probing),
   redis: redis && createProbe(() => redis.ping(), { ...probing, timeoutMs: 200 }),
+  events,
   numbers: () => ({ pool: database.stats() }),
 };
 const app = createApp({
@@ -79,6 +95,7 @@ async function prepareDatabase(): Promise<void> {
     timeoutMs: databaseTimeoutMs,
     stepTimeoutMs: 60_000,
   });
+  await events.open();
   database.open();
   log.info({ applied }, 'the database is ready');
 }
@@ -108,7 +125,8 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
   stopping.abort();
   log.info({ signal }, 'stopping');
   await server.stop(config.shutdownTimeoutMs);
-  await Promise.allSettled([cache.close({ timeoutMs: 500 }), database.close()]);
+  // Events of the last requests still go out; what does not waits in the database for another replica.
+  await Promise.allSettled([events.close(), cache.close({ timeoutMs: 500 }), database.close()]);
   redis?.disconnect();
   subscriber?.disconnect();
   log.info('stopped');

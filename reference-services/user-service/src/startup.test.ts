@@ -45,3 +45,7 @@ test.each([
 ])('after %i failures the pause is, with chance %f, %i ms', (failures, random, pauseMs) => {
   expect(pauseAfter(failures, random)).toBe(pauseMs);
 });
+
+test('the longest pause can be another one', () => {
+  expect(pauseAfter(2_000, 1, 30_000)).toBe(30_000);
+});

@@ -38,7 +38,7 @@ function wait(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** Doubles up to a bound, of which a random part is waited: replicas must not come back in step. */
-export function pauseAfter(failures: number, random: number): number {
-  const longestMs = Math.min(backoff.maxMs, backoff.baseMs * 2 ** failures);
+export function pauseAfter(failures: number, random: number, maxMs = backoff.maxMs): number {
+  const longestMs = Math.min(maxMs, backoff.baseMs * 2 ** failures);
   return Math.round(longestMs * (0.5 + 0.5 * random));
 }

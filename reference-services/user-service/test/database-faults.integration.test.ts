@@ -135,7 +135,7 @@ describe.each(faults)('with the database %s', (_, harm, heal) => {
   });
 });
 
-test('a write whose connection dies before the answer has an unknown outcome, and says so', async () => {
+test('a write whose connection dies before its commit changed nothing, and says so', async () => {
   const lock = await locked('SELECT FROM users FOR UPDATE');
   const change = service.call('PATCH', known, { json: { name: 'Changed' } });
   await expect.poll(() => sql(url, waiting)).toHaveLength(1);
@@ -143,32 +143,63 @@ test('a write whose connection dies before the answer has an unknown outcome, an
   const answer = await change;
   proxy.heal();
   expectRefused(answer);
-  expect(answer.body).toMatchObject({ type: 'urn:shopgpt:problem:outcome-unknown' });
+  expect(answer.body).toMatchObject({ type: 'urn:shopgpt:problem:unavailable' });
   await lock.query('COMMIT');
   await lock.end();
-  // The server was not told: it carries the change out all the same.
-  await expect.poll(() => sql(url, 'SELECT name FROM users')).toEqual([{ name: 'Changed' }]);
+  // The server goes on until it notices, and then takes back what it did.
+  await expect.poll(() => sql(url, 'SELECT FROM pg_locks WHERE NOT granted')).toEqual([]);
   await untilRecovered();
-  expect((await service.get(known)).body).toMatchObject({ name: 'Changed' });
+  expect((await service.get(known)).body).toMatchObject({ name: 'Somebody', version: 1 });
 });
 
-test('who repeats a creation of unknown outcome is led to the user that it made', async () => {
-  const lock = await locked('LOCK TABLE users IN SHARE MODE');
-  const creation = create('new@example.com');
-  await expect.poll(() => sql(url, waiting)).toHaveLength(1);
-  proxy.cut();
-  const answer = await creation;
-  proxy.heal();
-  expectRefused(answer);
-  expect(answer.body).toMatchObject({ type: 'urn:shopgpt:problem:outcome-unknown' });
-  await lock.query('COMMIT');
-  await lock.end();
-  const made = `SELECT id FROM users WHERE email = 'new@example.com'`;
-  await expect.poll(() => sql(url, made)).toHaveLength(1);
-  await untilRecovered();
-  const [user] = await sql(url, made);
-  const again = await create('new@example.com');
-  expect(again).toMatchObject({ status: 409, body: { user: `/users/${user?.['id']}` } });
+describe('with commits that take as long as somebody holds a lock', () => {
+  const lockIt = 'SELECT pg_advisory_xact_lock(1)';
+  beforeAll(async () => {
+    await sql(
+      url,
+      `CREATE FUNCTION wait_for_lock() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
+       CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT OR UPDATE ON users
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_lock()`,
+    );
+  });
+  afterAll(() => sql(url, 'DROP FUNCTION wait_for_lock CASCADE'));
+
+  /** A write whose connection is cut between its commit and the answer. */
+  async function cutAtCommit(write: () => Promise<Answer>): Promise<Answer> {
+    const lock = await locked(lockIt);
+    const written = write();
+    await expect.poll(() => sql(url, waiting)).toHaveLength(1);
+    proxy.cut();
+    const answer = await written;
+    proxy.heal();
+    await lock.query('COMMIT');
+    await lock.end();
+    return answer;
+  }
+
+  test('a write whose connection dies before the answer has an unknown outcome, and says so', async () => {
+    const json = { name: 'Changed' };
+    const answer = await cutAtCommit(() => service.call('PATCH', known, { json }));
+    expectRefused(answer);
+    expect(answer.body).toMatchObject({ type: 'urn:shopgpt:problem:outcome-unknown' });
+    // The server was not told: it carries the change out all the same.
+    await expect.poll(() => sql(url, 'SELECT name FROM users')).toEqual([{ name: 'Changed' }]);
+    await untilRecovered();
+    expect((await service.get(known)).body).toMatchObject({ name: 'Changed' });
+  });
+
+  test('who repeats a creation of unknown outcome is led to the user that it made', async () => {
+    const answer = await cutAtCommit(() => create('new@example.com'));
+    expectRefused(answer);
+    expect(answer.body).toMatchObject({ type: 'urn:shopgpt:problem:outcome-unknown' });
+    const made = `SELECT id FROM users WHERE email = 'new@example.com'`;
+    await expect.poll(() => sql(url, made)).toHaveLength(1);
+    await untilRecovered();
+    const [user] = await sql(url, made);
+    const again = await create('new@example.com');
+    expect(again).toMatchObject({ status: 409, body: { user: `/users/${user?.['id']}` } });
+  });
 });
 
 test('a write that takes too long is cancelled by the server: a clear refusal, nothing changed', async () => {

@@ -1,6 +1,6 @@
 import { startPostgres } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase, type Database } from '../src/database/database.ts';
 import { DatabaseBusyError, DatabaseUnavailableError } from '../src/database/errors.ts';
 
@@ -55,6 +55,66 @@ test('values never become part of a statement', async () => {
   const text = `'; DROP TABLE users; --`;
   const statement = { kind: 'read', text: 'SELECT $1::text AS text', values: [text] } as const;
   expect(await database.query(statement)).toEqual([{ text }]);
+});
+
+describe('a transaction', () => {
+  const table = 'CREATE TEMPORARY TABLE t (n integer PRIMARY KEY); INSERT INTO t VALUES (1)';
+  const insert = 'INSERT INTO t VALUES ($1)';
+  const pid = read('SELECT pg_backend_pid() AS pid');
+  const inTable = async () =>
+    (await database.query(read('SELECT n FROM t ORDER BY n'))).map(({ n }) => n);
+  // One after the other they all have the same connection, and with it the table.
+  beforeEach(async () => {
+    database.open();
+    await database.query({ kind: 'write', text: table });
+  });
+
+  test('is committed as a whole, and gives what its work gives', async () => {
+    const count = await database.transaction(async (transaction) => {
+      await transaction.query(insert, [2]);
+      await transaction.query(insert, [3]);
+      return (await transaction.query('SELECT FROM t')).rowCount;
+    });
+    expect(count).toBe(3);
+    expect(await inTable()).toEqual([1, 2, 3]);
+  });
+
+  test('writes nothing when a statement is refused, and its connection is used again', async () => {
+    const before = await database.query(pid);
+    const work = database.transaction(async (transaction) => {
+      await transaction.query(insert, [2]);
+      await transaction.query(insert, [1]);
+    });
+    await expect(work).rejects.toMatchObject({ code: '23505' });
+    expect(await inTable()).toEqual([1]);
+    expect(await database.query(pid)).toEqual(before);
+  });
+
+  test('writes nothing when its work throws, and says what it threw', async () => {
+    const error = new Error('changed my mind');
+    const work = database.transaction(async (transaction) => {
+      await transaction.query(insert, [2]);
+      throw error;
+    });
+    await expect(work).rejects.toBe(error);
+    expect(await inTable()).toEqual([1]);
+  });
+
+  test('that is left open ends by itself, and lets its locks go', async () => {
+    const left = 'SHOW idle_in_transaction_session_timeout';
+    expect(await database.query(read(left))).toEqual([
+      { idle_in_transaction_session_timeout: '10s' },
+    ]);
+  });
+
+  test('whose work goes on after a refusal is not told that it was committed', async () => {
+    const work = database.transaction(async (transaction) => {
+      await transaction.query(insert, [2]);
+      await transaction.query('SELECT nonsense').catch(() => undefined);
+    });
+    await expect(work).rejects.toThrow('rolled back');
+    expect(await inTable()).toEqual([1]);
+  });
 });
 
 test('finishes what is under way when it is closed, and takes nothing new', async () => {

@@ -16,6 +16,7 @@ function setUp(change: Partial<Controls> = {}) {
   const users = {
     untilReady: vi.fn(),
     ask: vi.fn(async () => answered),
+    change: vi.fn(async () => 200),
     stats: vi.fn(async () => ({ components: [] })),
     examples: vi.fn(),
   };
@@ -70,6 +71,18 @@ test('the state names database, service and their numbers', async () => {
   expect(await setUp({ database: undefined }).body('/api/state')).toMatchObject({
     database: 'external',
   });
+});
+
+test('a user is changed by POST only, and told is what the service answered', async () => {
+  const { routes, users } = setUp({ examples: [example('0')] });
+  const route = routes('/api/examples/random/change');
+  expect(route?.method).toBe('POST');
+  users.change.mockResolvedValue(503);
+  const content = String((await route?.reply())?.content);
+  expect(JSON.parse(content)).toEqual({ name: 'Name of 0', status: 503 });
+  expect(users.change).toHaveBeenCalledWith(example('0'));
+  const { routes: empty } = setUp({ examples: [] });
+  expect(await empty('/api/examples/random/change')?.reply()).toMatchObject({ status: 409 });
 });
 
 test.each(['stop', 'start'] as const)('the database is told to %s, by POST only', async (how) => {

@@ -32,6 +32,7 @@ export function createRoutes(controls: Controls): (path: string) => Route | unde
     ['/api/state', get(() => state(controls))],
     ['/api/examples', get(async () => json(spread(controls.examples, SHOWN_EXAMPLES)))],
     ['/api/examples/random', get(async () => json(anyOf(controls.examples)))],
+    ['/api/examples/random/change', post(() => changeAny(controls))],
     ['/api/database/stop', post(() => turnDatabase(controls, 'stop'))],
     ['/api/database/start', post(() => turnDatabase(controls, 'start'))],
   ]);
@@ -55,6 +56,12 @@ async function state({ users, service, database }: Controls): Promise<Reply> {
     service: { state: service.state, restarts: service.restarts },
     stats: await users.stats(),
   });
+}
+
+async function changeAny({ users, examples }: Controls): Promise<Reply> {
+  const example = anyOf(examples);
+  if (!example) return problem(409, 'Not available', 'there is no user who could be changed');
+  return json({ name: example.name, status: await users.change(example) });
 }
 
 async function turnDatabase({ database }: Controls, how: 'stop' | 'start'): Promise<Reply> {

@@ -25,6 +25,8 @@ export interface UserService {
   /** Resolves once it has its database. */
   untilReady(signal: AbortSignal): Promise<void>;
   ask(id: string): Promise<Answer>;
+  /** Writes a user's name as it is, which is a change all the same, and gives the HTTP status; 502 when nobody answers. */
+  change(user: Example): Promise<number>;
   /** The numbers of its components; undefined when it does not answer. */
   stats(): Promise<unknown>;
   /** Some of the users that there are. */
@@ -42,11 +44,10 @@ const PATIENCE_MS = 5000;
 const PAGES = 10;
 
 export function userService(url: string, apiToken: string): UserService {
-  const get = (path: string) =>
-    fetch(new URL(path, url), {
-      headers: { authorization: `Bearer ${apiToken}` },
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
+  const headers = { authorization: `Bearer ${apiToken}` };
+  const call = (path: string, init: RequestInit) =>
+    fetch(new URL(path, url), { ...init, signal: AbortSignal.timeout(PATIENCE_MS) });
+  const get = (path: string) => call(path, { headers });
   const read = async <T>(path: string): Promise<T> => {
     const response = await get(path);
     if (!response.ok) throw new Error(`${path} gave ${response.status}`);
@@ -64,6 +65,17 @@ export function userService(url: string, apiToken: string): UserService {
         .then(readAnswer)
         .catch(noAnswer);
       return { ...answer, tookMs: performance.now() - startedMs };
+    },
+    async change({ id, name }) {
+      const answer = call(`/users/${encodeURIComponent(id)}`, {
+        method: 'PATCH',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify({ name }),
+      });
+      return answer.then(
+        ({ status }) => status,
+        () => 502,
+      );
     },
     stats: () => read('/stats').catch(() => undefined),
     async examples() {

@@ -25,6 +25,14 @@ export interface Statement {
   readonly kind: 'read' | 'write';
 }
 
+/** A transaction under way. Statements come one after the other, and no longer than the whole may take. */
+export interface Transaction {
+  query<Row extends pg.QueryResultRow>(
+    text: string,
+    values?: unknown[],
+  ): Promise<pg.QueryResult<Row>>;
+}
+
 interface DatabaseStats {
   readonly open: number;
   readonly idle: number;
@@ -40,12 +48,26 @@ export interface Database {
    * @throws pg.DatabaseError when the server refuses the statement itself
    */
   query<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]>;
+  /**
+   * Runs what `work` says in one transaction, and commits it when `work` is done. Until then nothing is written: only
+   * a commit without an answer has an unknown outcome.
+   *
+   * @throws as `query` of a write; what `work` throws, after which nothing was written
+   */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
   /** From now on statements are let through: the schema is in place. */
   open(): void;
   stats(): DatabaseStats;
   /** Waits for statements under way, at most as long as one may take; rejects when it takes longer. */
   close(): Promise<void>;
 }
+
+/** Runs one statement on a connection that is lent. */
+type Run = <Row extends pg.QueryResultRow>(
+  kind: Statement['kind'],
+  text: string,
+  values?: unknown[],
+) => Promise<pg.QueryResult<Row>>;
 
 // How one call's time is shared out. The server gives up on a statement before we do, so that a slow write ends
 // with a clear refusal and not with an unknown outcome.
@@ -70,23 +92,52 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  async function query<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+  /** Lends a connection for what must be over before the time of one call is. */
+  async function lend<T>(work: (run: Run, isBroken: () => boolean) => Promise<T>): Promise<T> {
     const endsAtMs = performance.now() + options.timeoutMs;
     const client = await connect();
+    let isBroken = false;
+    const run: Run = async (kind, text, values = []) => {
+      try {
+        return await within(client.query(text, values), endsAtMs - performance.now());
+      } catch (error) {
+        isBroken ||= !leavesConnectionUsable(error);
+        throw statementError(error, kind);
+      }
+    };
     try {
-      const work = client.query<Row>(statement.text, [...(statement.values ?? [])]);
-      const { rows } = await within(work, endsAtMs - performance.now());
-      client.release();
-      return rows;
-    } catch (error) {
+      return await work(run, () => isBroken);
+    } finally {
       // Released with `true` it is destroyed: an abandoned statement must not meet the next caller.
-      client.release(!leavesConnectionUsable(error));
-      throw statementError(error, statement.kind);
+      client.release(isBroken);
     }
+  }
+
+  function query<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> {
+    const { kind, text, values = [] } = statement;
+    return lend(async (run) => (await run<Row>(kind, text, [...values])).rows);
+  }
+
+  function transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return lend(async (run, isBroken) => {
+      try {
+        await run('read', 'BEGIN');
+        // A statement that failed wrote nothing, whatever it was to do: it was not committed.
+        const result = await work({ query: (text, values) => run('read', text, values) });
+        const { command } = await run('write', 'COMMIT');
+        if (command !== 'COMMIT') throw new Error('a statement had failed: it was rolled back');
+        return result;
+      } catch (error) {
+        // A connection that is broken is destroyed, and its transaction with it.
+        if (!isBroken()) await run('read', 'ROLLBACK').catch(() => undefined);
+        throw error;
+      }
+    });
   }
 
   return {
     query,
+    transaction,
     open: () => {
       isOpen = true;
     },
@@ -106,6 +157,8 @@ function createPool(options: DatabaseOptions): pg.Pool {
     // For a new connection as well as for a place in the queue.
     connectionTimeoutMillis: Math.ceil(options.timeoutMs * connectShare),
     statement_timeout: Math.ceil(options.timeoutMs * statementShare),
+    // Of a process that froze, or was cut off, in the middle of one: its locks must not outlive its request.
+    idle_in_transaction_session_timeout: Math.ceil(options.timeoutMs),
     keepAlive: true,
   });
   // A connection that dies fails the statement it carries; idle, it is simply gone.

@@ -1,7 +1,8 @@
 import { type Breaker, createBreaker, type Outcome } from '@shopgpt/breaker';
 import type { Cache, CacheEntry } from '@shopgpt/cache';
+import { outbox } from '@shopgpt/messaging/postgres';
 import pg from 'pg';
-import type { Database, Statement } from '../database/database.ts';
+import type { Database, Statement, Transaction } from '../database/database.ts';
 import {
   DatabaseBusyError,
   DatabaseUnavailableError,
@@ -9,6 +10,7 @@ import {
 } from '../database/errors.ts';
 import type { CacheReport } from '../http/cache-status.ts';
 import { EmailTakenError, UserNotFoundError, VersionMismatchError } from './errors.ts';
+import { type UserEvent, userCreated, userDeleted, userEvents, userUpdated } from './events.ts';
 import { uuidV7 } from './id.ts';
 import type { NewUser, User, UserChanges } from './model.ts';
 
@@ -28,7 +30,10 @@ interface Page {
   readonly hasMore: boolean;
 }
 
-/** The users: the one place that knows the table, the cache before it and the breaker around it. */
+/**
+ * The users: the one place that knows the table, the cache before it and the breaker around it. Every change is written
+ * together with its event: both are there, or neither.
+ */
 export interface UserStore {
   /** From the cache, else the database; a cached user is found while the database is away, too. */
   find(id: string): Promise<Found>;
@@ -113,7 +118,7 @@ class PostgresUserStore implements UserStore {
   async create({ email, name }: NewUser): Promise<User> {
     const text = `INSERT INTO users (id, email, name) VALUES ($1, $2, $3) RETURNING ${columns}`;
     try {
-      const [user] = await this.#run({ kind: 'write', text, values: [uuidV7(), email, name] });
+      const user = await this.#change(text, [uuidV7(), email, name], userCreated);
       if (user) return user;
     } catch (error) {
       throw await this.#emailTaken(error, email);
@@ -133,7 +138,9 @@ class PostgresUserStore implements UserStore {
       WHERE id = $1 AND ($4::integer[] IS NULL OR version = ANY ($4))
       RETURNING ${columns}`;
     try {
-      return await this.#write(id, text, [id, email ?? null, name ?? null, versions ?? null]);
+      const values = [id, email ?? null, name ?? null, versions ?? null];
+      const changes = { email, name };
+      return await this.#write(id, text, values, (user) => userUpdated(user, changes));
     } catch (error) {
       throw await this.#emailTaken(error, email);
     }
@@ -143,8 +150,8 @@ class PostgresUserStore implements UserStore {
     const text = `
       DELETE FROM users
       WHERE id = $1 AND ($2::integer[] IS NULL OR version = ANY ($2))
-      RETURNING ${columns}`;
-    await this.#write(id, text, [id, versions ?? null]);
+      RETURNING id, email, name, version + 1 AS version, created_at AS "createdAt", now() AS "updatedAt"`;
+    await this.#write(id, text, [id, versions ?? null], userDeleted);
   }
 
   async #run(statement: Statement): Promise<User[]> {
@@ -158,10 +165,31 @@ class PostgresUserStore implements UserStore {
     return user;
   }
 
+  /** Carries out a statement that changes one user at most, and writes what happened in the same transaction. */
+  #change(
+    text: string,
+    values: unknown[],
+    eventOf: (user: User) => UserEvent,
+  ): Promise<User | undefined> {
+    const work = async (transaction: Transaction) => {
+      const [row] = (await transaction.query<Row>(text, values)).rows;
+      if (!row) return undefined;
+      const user = toUser(row);
+      await outbox.enqueue(transaction, userEvents, eventOf(user));
+      return user;
+    };
+    return this.#breaker.execute(() => this.#database.transaction(work));
+  }
+
   /** Changes or removes one user, if its version is one of those given. */
-  async #write(id: string, text: string, values: readonly unknown[]): Promise<User> {
+  async #write(
+    id: string,
+    text: string,
+    values: unknown[],
+    eventOf: (user: User) => UserEvent,
+  ): Promise<User> {
     try {
-      const [user] = await this.#run({ kind: 'write', text, values });
+      const user = await this.#change(text, values, eventOf);
       await this.#forget(id); // also when the caller knew another version: perhaps from here
       if (user) return user;
     } catch (error) {

@@ -3,6 +3,7 @@
 const byId = (id) => document.getElementById(id);
 const POLL_MS = 1000;
 const SHOWN_ANSWERS = 8;
+const SHOWN_EVENTS = 8;
 
 async function call(path, method = 'GET') {
   const response = await fetch(path, { method });
@@ -147,6 +148,40 @@ byId('switch').addEventListener('click', async () => {
   }
 });
 
+// User events
+
+byId('change').addEventListener('click', async () => {
+  try {
+    const { name, status } = await call('/api/examples/random/change', 'POST');
+    byId('change-note').textContent =
+      status === 200 ? `${name} was changed.` : `${name} was not changed: HTTP status ${status}.`;
+    await refresh();
+  } catch (error) {
+    byId('change-note').textContent = `Nobody was changed: ${error.message}.`;
+  }
+});
+
+function showEvents({ events, components }) {
+  const { sent } = components.find(({ kind }) => kind === 'relay').stats;
+  const isWell = events.relay.status === 'up';
+  const relay = isWell ? 'The relay is up.' : 'The relay cannot go on: events wait in the outbox.';
+  showState(byId('events'), `${relay} Sent: ${sent}.`, isWell ? 'good' : 'warn');
+  byId('last-events').hidden = events.recent.length === 0;
+  const rows = events.recent.slice(0, SHOWN_EVENTS).map(eventRow);
+  byId('last-events').tBodies[0].replaceChildren(...rows);
+}
+
+function eventRow({ type, userId, version, at }) {
+  const row = element('tr', '');
+  row.append(
+    element('td', type),
+    element('td', userId, { class: 'id' }),
+    element('td', version, { class: 'number' }),
+    element('td', new Date(at).toLocaleTimeString(), { class: 'number' }),
+  );
+  return row;
+}
+
 // Counters
 
 const breakerStates = ['closed', 'half-open', 'open'];
@@ -183,7 +218,9 @@ function showCounters(stats) {
   byId('counters-note').textContent = stats
     ? 'Once a second, from the service itself.'
     : 'user-service does not answer; these are the last numbers.';
-  if (stats) byId('counters').replaceChildren(...stats.components.map(componentTable));
+  if (!stats) return;
+  showEvents(stats);
+  byId('counters').replaceChildren(...stats.components.map(componentTable));
 }
 
 async function refresh() {
