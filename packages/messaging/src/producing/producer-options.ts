@@ -41,16 +41,17 @@ export interface ResolvedProducerOptions extends Required<Omit<ProducerOptions, 
   readonly queue: Required<SendQueueOptions>;
 }
 
+const known = ['lingerMs', 'maxBatchBytes', 'compression', 'deliveryTimeoutMs', 'queue'];
 const compressions: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 
 /** @throws RangeError or TypeError that names the option and its value */
 export function resolveProducerOptions(options: ProducerOptions = {}): ResolvedProducerOptions {
+  checkKnown('producer', options, known);
   const { lingerMs = 0, maxBatchBytes = 900_000, compression = 'none' } = options;
   const { deliveryTimeoutMs = 120_000, queue = {} } = options;
+  checkKnown('producer.queue', queue, ['max', 'maxBytes', 'whenFull']);
   const { max = 100_000, maxBytes = 64 * 1024 * 1024, whenFull = 'reject' } = queue;
   const resolved = { lingerMs, maxBatchBytes, compression, deliveryTimeoutMs };
-  checkKnown('producer', options, [...Object.keys(resolved), 'queue']);
-  checkKnown('producer.queue', queue, ['max', 'maxBytes', 'whenFull']);
   checkMs('producer.lingerMs', lingerMs, 0);
   checkMs('producer.deliveryTimeoutMs', deliveryTimeoutMs, 1);
   checkCount('producer.maxBatchBytes', maxBatchBytes);

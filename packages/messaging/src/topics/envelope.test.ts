@@ -105,7 +105,7 @@ describe('writing', () => {
     );
     const wrong = { headers: { n: Object(1) } };
     await expect(encodeMessage(orders, order, wrong)).rejects.toThrow(
-      'headers["n"] must be text, bytes or null, got object',
+      'headers["n"] must be text, bytes or null, got an instance of Number',
     );
   });
 
