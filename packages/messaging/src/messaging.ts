@@ -35,7 +35,7 @@ export interface MessagingOptions {
   readonly name: string;
   /** The way to the brokers, e.g. `kafkajs(new Kafka({ ... }))` or `memory()`. Closed by `close`. */
   readonly driver: Driver;
-  /** How messages are written. */
+  /** How messages are written. Default: what each of its options says. */
   readonly producer?: ProducerOptions;
   /** For tests. Default: the system's. */
   readonly clock?: Clock;

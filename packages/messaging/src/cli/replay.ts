@@ -12,10 +12,11 @@ export interface ReplayOptions {
   readonly limit?: number;
   /** Says what would be sent and sends nothing. Default false. */
   readonly dryRun?: boolean;
-  /** Called for each letter, once it was sent again and that is remembered. */
+  /** Called for each letter, once it was sent again and that is remembered. Default: nobody. */
   readonly onReplayed?: (letter: DeadLetter, sentTo: string) => void;
-  /** Ends with the letters that are under way, and remembers these. */
+  /** Ends with the letters that are under way, and remembers these. Default: none. */
   readonly signal?: AbortSignal;
+  /** For tests. Default: the system's. */
   readonly clock?: Clock;
 }
 

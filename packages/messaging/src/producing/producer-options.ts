@@ -28,11 +28,11 @@ export interface ProducerOptions {
   /** How batches are compressed. Default `'none'`. */
   readonly compression?: Compression;
   /**
-   * When a message is given up, in ms from `send`, wherever it is by then; one that is just being
-   * written may take one request longer. Default 120,000.
+   * When a message is given up, in ms from `send`, wherever it is by then, an asynchronous schema included;
+   * one that is just being written may take one request longer. Default 120,000.
    */
   readonly deliveryTimeoutMs?: number;
-  /** What may wait to be written. */
+  /** What may wait to be written. Default: what each of its options says. */
   readonly queue?: SendQueueOptions;
 }
 

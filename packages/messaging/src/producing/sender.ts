@@ -19,12 +19,12 @@ export interface SendOptions extends EncodeOptions {
   readonly timestamp?: number;
   /**
    * In how many ms nobody needs the message any more. Travels in a header, and handlers are told; it does
-   * not end the `send`.
+   * not end the `send`. Default: none.
    */
   readonly deadlineMs?: number;
   /**
    * Takes the message back: before the driver has it, it is not written; afterwards only the caller stops
-   * waiting. Either way rejects with `signal.reason`.
+   * waiting. Either way rejects with `signal.reason`. Default: none.
    */
   readonly signal?: AbortSignal;
 }

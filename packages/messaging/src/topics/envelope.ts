@@ -15,9 +15,9 @@ export interface EncodedMessage {
 
 /** What a sender says beside the message. */
 export interface EncodeOptions {
-  /** Instead of what the topic's `key` gives; null for none. A tombstone (a message that is `null`) needs it. */
+  /** Default: what the topic's `key` gives; null for none. A tombstone (a message that is `null`) needs it. */
   readonly key?: MessageKey;
-  /** Headers beside those that messaging writes. */
+  /** Headers beside those that messaging writes. Default: none. */
   readonly headers?: MessageHeaders;
 }
 

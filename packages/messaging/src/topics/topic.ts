@@ -49,13 +49,13 @@ export interface TopicOptions<Schema extends StandardSchemaV1> {
   readonly key?: (message: StandardSchemaV1.InferOutput<Schema>) => MessageKey;
   /** Version of the messages' shape, from 1 up; written into a header when above 1. Default 1. */
   readonly version?: number;
-  /** For each older version that may still be read: how a message of it becomes one of the next version. */
+  /** For each older version that may still be read: how a message of it becomes one of the next version. Default: none. */
   readonly upgrade?: Readonly<Record<number, Upcaster>>;
-  /** What happens when a handler fails. */
+  /** What happens when a handler fails. Default: what each of its options says. */
   readonly retry?: TopicRetry;
   /** Whether what cannot be handled goes to the topic `<name>.dlq`. Default true. False: it is tried again for ever, and its key waits. */
   readonly deadLetter?: boolean;
-  /** The topic's configuration on the brokers, e.g. `{ 'retention.ms': 604_800_000 }`. */
+  /** The topic's configuration on the brokers, e.g. `{ 'retention.ms': 604_800_000 }`. Default: what the cluster says. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;
   /** How a message becomes bytes. Default JSON. Needs `decode`. */
   readonly encode?: (
