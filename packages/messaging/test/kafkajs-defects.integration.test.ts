@@ -3,7 +3,9 @@ import { startKafka, startProxy } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { Driver, DriverProducer } from '../src/driver.ts';
+import { createMessaging, defineTopic, PoisonError } from '../src/index.ts';
 import { kafkajs } from '../src/kafkajs/index.ts';
 import { Log, TextQueue } from './driver-log.ts';
 import { KafkaProxy } from './kafka-proxy.ts';
@@ -231,6 +233,52 @@ describe('a batch that cannot be read', () => {
     await whole?.send('whole');
     await expect.poll(() => log.texts).toEqual(['whole']);
     await expect.poll(() => log.texts, { timeout: 15_000 }).toEqual(['whole', 'broken on its way']);
+  });
+});
+
+describe('a message that no handler can take', () => {
+  async function withPoison(): Promise<string> {
+    const topic = await newTopic();
+    const queue = new TextQueue(ourProducer(ours()), { topic, partition: 0 });
+    await Promise.all(['"poison"', '"good"'].map((text) => queue.send(text)));
+    return topic;
+  }
+
+  test('bare: is tried again and again, and nothing behind it is handled', async () => {
+    const topic = await withPoison();
+    const retry = { retries: 1, initialRetryTime: 20 };
+    const consumer = bare().consumer({ groupId: randomUUID(), retry });
+    closing.push(() => consumer.disconnect());
+    const handled: string[] = [];
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        handled.push(String(message.value));
+        if (message.offset === '0') throw new Error('no');
+      },
+    });
+    await expect.poll(() => handled.length, { timeout: 30_000 }).toBeGreaterThan(5);
+    expect(new Set(handled)).toEqual(new Set(['"poison"']));
+  });
+
+  test('ours: is put aside, and the partition goes on', async () => {
+    const topic = await withPoison();
+    const driver = ours();
+    await driver.admin.create({ name: `${topic}.dlq`, partitions: 1, config: {} });
+    await using messaging = createMessaging({ name: 'ours', driver });
+    const handled: string[] = [];
+    const texts = defineTopic({ name: topic, partitions: 1, schema: z.string() });
+    messaging.subscribe(
+      texts,
+      (text) => {
+        handled.push(text);
+        if (text === 'poison') throw new PoisonError('no');
+      },
+      { group: randomUUID(), order: 'partition' },
+    );
+    await messaging.start();
+    await expect.poll(() => handled, { timeout: 30_000 }).toEqual(['poison', 'good']);
+    expect(await stored(`${topic}.dlq`)).toEqual(['"poison"']);
   });
 });
 

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { DriverError, PoisonError } from '../errors.ts';
 import { type MemoryDriver, memory, memoryBroker } from '../memory/index.ts';
@@ -211,6 +211,20 @@ test('offsets at the end that hold no letter end a replay', async () => {
   );
   for (const partition of [0, 1]) driver.broker.skipOffsets({ topic: 't.dlq', partition }, 5);
   expect(await replayDeadLetters(driver, 't', { clock: manualClock() })).toBe(4);
+});
+
+test('letters that the topic has forgotten are not asked for', async () => {
+  await driver.admin.create({ name: 'u.dlq', partitions: 1, config: { 'retention.bytes': '50' } });
+  await using messaging = createMessaging({
+    name: 'test',
+    driver: memory({ broker: driver.broker }),
+  });
+  const letters = defineTopic({ name: 'u.dlq', partitions: 1, schema: z.string() });
+  await messaging.sendMany(letters, ['one', 'two', 'three', 'four', 'five']);
+  const read = vi.spyOn(driver.admin, 'read');
+  for await (const { offset } of listDeadLetters(driver, 'u')) expect(offset).toBeGreaterThan(0);
+  const [begin] = await driver.admin.offsets('u.dlq', 'earliest');
+  expect(read.mock.calls[0]?.[0].offset).toBe(begin);
 });
 
 test('a topic without dead letters is said to be unknown', async () => {

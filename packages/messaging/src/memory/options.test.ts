@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { createMessaging } from '../messaging.ts';
+import { defineTopic } from '../topics/topic.ts';
 import { memoryBroker } from './broker.ts';
 import { memory } from './driver.ts';
 
@@ -47,4 +50,23 @@ test('a delay is a time, and a gap has offsets', () => {
   expect(() => broker.skipOffsets({ topic: 't', partition: 0 }, -1)).toThrow(
     'count must be a positive integer, got -1',
   );
+});
+
+test('a topic keeps as much as it says itself, and with -1 as much as the broker', async () => {
+  const driver = memory({ broker: memoryBroker({ retention: { bytes: 150 } }) });
+  await using messaging = createMessaging({ name: 'test', driver });
+  const kept: number[] = [];
+  for (const retentionBytes of [50, -1]) {
+    const name = `t${retentionBytes}`;
+    const config = { 'retention.bytes': retentionBytes };
+    const topic = defineTopic({ name, partitions: 1, schema: z.string(), config });
+    await messaging.provision([topic]);
+    await messaging.sendMany(
+      topic,
+      Array.from({ length: 20 }, (_, n) => `message ${n}`),
+    );
+    kept.push(driver.broker.log({ topic: name, partition: 0 }).length);
+  }
+  // Each takes 22 bytes or 23.
+  expect(kept).toEqual([2, 6]);
 });

@@ -32,7 +32,7 @@ export interface SendOptions extends EncodeOptions {
 const known = ['key', 'headers', 'partition', 'timestamp', 'deadlineMs', 'signal'];
 
 /** One call of `send`. */
-interface Call {
+interface SendCall {
   readonly topic: AnyTopic;
   readonly options: SendOptions;
   readonly span: SendSpan | undefined;
@@ -97,7 +97,7 @@ export class Sender {
     }
   }
 
-  #write({ topic, options, span, deadlineMs }: Call, encoded: EncodedMessage): Promise<Sent> {
+  #write({ topic, options, span, deadlineMs }: SendCall, encoded: EncodedMessage): Promise<Sent> {
     const { clock, producer, options: settings } = this.#parts;
     const { partition, timestamp, signal } = options;
     const { key, value, headers } = encoded;
@@ -114,7 +114,10 @@ export class Sender {
     return producer.write(topic.name, record, { partition, signal, maxBytes, deadlineMs });
   }
 
-  async #writeInTurn(call: Call, encoded: EncodedMessage | Promise<EncodedMessage>): Promise<Sent> {
+  async #writeInTurn(
+    call: SendCall,
+    encoded: EncodedMessage | Promise<EncodedMessage>,
+  ): Promise<Sent> {
     const { topic } = call;
     const before = this.#turns.get(topic.name);
     const turn = Promise.withResolvers<void>();
