@@ -1,4 +1,4 @@
-import { checkCount, checkKnown, checkOneOf, checkOptionalFunction } from '../check.ts';
+import { checkCount, checkKnown, checkOneOf, checkOptionalFunction, show } from '../check.ts';
 
 /** What a client asks of the broker. */
 export interface MemoryRequest {
@@ -80,8 +80,11 @@ export class Faults {
 /** A fault that meets nothing for a slip of the pen would make every test green. */
 function checkFilter(filter: FaultFilter): void {
   checkKnown('a fault', filter, ['api', 'topic', 'partition', 'group', 'when', 'times']);
-  const { api, when, times } = filter;
+  const { api, partition, when, times } = filter;
   if (api !== undefined) checkOneOf('api', api, apis);
+  if (partition !== undefined && !Number.isSafeInteger(partition)) {
+    throw new RangeError(`partition must be a whole number, got ${show(partition)}`);
+  }
   checkOptionalFunction('when', when);
   if (times !== undefined) checkCount('times', times);
 }

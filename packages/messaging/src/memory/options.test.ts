@@ -15,6 +15,7 @@ test.each([
   [{ latencyMs: -1 }, 'latencyMs must be a whole number of ms from 0 to 2147483647, got -1'],
   [{ latencyMs: Infinity }, 'latencyMs must be a whole number of ms'],
   [{ clock: {} }, 'clock must have now(), got an instance of Object'],
+  [{ retention: null }, 'the options of retention must be an object, got null'],
   [{ retention: { size: 1 } }, 'retention has no option "size"; it has records, bytes, ms'],
   [{ retention: { records: 0 } }, 'retention.records must be a number from 1 up, got 0'],
   [{ retention: { bytes: Number.NaN } }, 'retention.bytes must be a number from 1 up, got NaN'],
@@ -34,6 +35,7 @@ test.each([
   ['produce', 'the options of a fault must be an object, got "produce"'],
   [{ apis: 'produce' }, 'a fault has no option "apis"; it has api, topic'],
   [{ api: 'prodcue' }, `api must be one of 'produce', 'fetch'`],
+  [{ partition: '0' }, 'partition must be a whole number, got "0"'],
   [{ when: true }, 'when must be a function, got true'],
   [{ times: 0 }, 'times must be a positive integer, got 0'],
 ])('a fault that would never be met is refused: %j', (filter, message) => {

@@ -31,8 +31,9 @@ export function resolveBrokerOptions(options: MemoryBrokerOptions): ResolvedBrok
   const { clock = systemClock, latencyMs = 0 } = options;
   checkMethods('clock', clock, ['now', 'wall', 'after']);
   checkMs('latencyMs', latencyMs, 0);
-  checkKnown('retention', options.retention ?? {}, ['records', 'bytes', 'ms']);
-  const retention = { ...defaultRetention, ...options.retention };
+  const { retention: given = {} } = options;
+  checkKnown('retention', given, ['records', 'bytes', 'ms']);
+  const retention = { ...defaultRetention, ...given };
   checkLimit('retention.records', retention.records);
   checkLimit('retention.bytes', retention.bytes);
   checkLimit('retention.ms', retention.ms);
