@@ -17,6 +17,9 @@ async function provisioned(producer: ProducerOptions = {}): Promise<Messaging> {
   return messaging;
 }
 
+/** For as long as a busy machine may need. */
+const waitFor = (isSo: () => void) => vi.waitFor(isSo, 4_000);
+
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((messaging) => messaging.close({ timeoutMs: 100 })));
 });
@@ -34,7 +37,7 @@ describe('in whatever order things are called', () => {
     await Promise.all([messaging.start(), messaging.start()]);
     await messaging.start();
     await messaging.sendMany(numbers, [1, 2, 3]);
-    await vi.waitFor(() => expect(seen.sort()).toEqual([1, 2, 3]));
+    await waitFor(() => expect(seen.sort()).toEqual([1, 2, 3]));
     expect(messaging.stats().subscriptions).toMatchObject([{ partitions: 4, handled: 3 }]);
   });
 
@@ -46,10 +49,10 @@ describe('in whatever order things are called', () => {
     }
     await messaging.start();
     const shares = () => messaging.stats().subscriptions.map(({ partitions }) => partitions);
-    await vi.waitFor(() => expect(shares()).toEqual([2, 2]));
+    await waitFor(() => expect(shares()).toEqual([2, 2]));
     const sent = Array.from({ length: 40 }, (_, n) => n);
     await messaging.sendMany(numbers, sent);
-    await vi.waitFor(() => expect(seen.sort((a, b) => a - b)).toEqual(sent));
+    await waitFor(() => expect(seen.sort((a, b) => a - b)).toEqual(sent));
   });
 
   test('a middleware that comes after the start goes around the calls that follow', async () => {
@@ -58,13 +61,13 @@ describe('in whatever order things are called', () => {
     messaging.subscribe(numbers, (n) => void seen.push(`handler ${n}`), { group: 'g' });
     await messaging.start();
     await messaging.send(numbers, 1);
-    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    await waitFor(() => expect(seen).toHaveLength(1));
     messaging.use(async (_, next) => {
       seen.push('middleware');
       await next();
     });
     await messaging.send(numbers, 2);
-    await vi.waitFor(() => expect(seen).toEqual(['handler 1', 'middleware', 'handler 2']));
+    await waitFor(() => expect(seen).toEqual(['handler 1', 'middleware', 'handler 2']));
   });
 
   test('a close while it starts ends it, and a second close waits for the first', async () => {

@@ -283,37 +283,6 @@ test('a consumer goes on behind gaps, and at the first record when its place is 
   expect(member.recordsOf(0).map(({ offset }) => offset)).toEqual([5, 13, 14, 15]);
 });
 
-test('a seek also holds for records that came along with those of another partition', async () => {
-  const { clock, driver, producer, write } = await setUp();
-  const other = { topic: 't', partition: 1 };
-  const queue = new TestQueue(other);
-  const answers = [
-    write('a'),
-    ...['x', 'y'].map((text) => queue.add(record({ value: bytes(text) }))),
-  ];
-  producer.offer(queue);
-  await clock.pass(100);
-  await Promise.all(answers);
-  const times = { sessionTimeoutMs: 300, rebalanceTimeoutMs: 1_000 };
-  const consumer = driver.consumer({ group: 'g', topics: ['t'], from: 'earliest', ...times });
-  const read: string[] = [];
-  const running = consumer.run({
-    assigned: () => undefined,
-    revoking: async () => undefined,
-    lost: () => undefined,
-    trouble: () => undefined,
-    records: (partition, records) => {
-      read.push(...texts(records));
-      if (partition.partition === 0) consumer.seek(other, 1);
-    },
-  });
-  await clock.pass(100);
-  expect(read).toEqual(['a', 'y']);
-  const stopped = consumer.stop();
-  await clock.pass(5_000);
-  await Promise.all([stopped, running]);
-});
-
 test('a consumer whose place is beyond the end begins again', async () => {
   const { clock, driver, write, join } = await setUp();
   const answer = write('a');
