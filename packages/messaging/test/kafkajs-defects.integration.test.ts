@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { createMessaging, defineTopic, PoisonError } from '@shopgpt/messaging';
 import { startKafka, startProxy } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Driver, DriverProducer } from '../src/driver.ts';
-import { createMessaging, defineTopic, PoisonError } from '../src/index.ts';
 import { kafkajs } from '../src/kafkajs/index.ts';
 import { Log, TextQueue } from './driver-log.ts';
 import { KafkaProxy } from './kafka-proxy.ts';
@@ -236,49 +236,61 @@ describe('a batch that cannot be read', () => {
   });
 });
 
-describe('a message that no handler can take', () => {
-  async function withPoison(): Promise<string> {
-    const topic = await newTopic();
+describe('a message that can never be handled', () => {
+  /** Three on one partition, of which the second is poison. */
+  async function threeOn(topic: string): Promise<void> {
     const queue = new TextQueue(ourProducer(ours()), { topic, partition: 0 });
-    await Promise.all(['"poison"', '"good"'].map((text) => queue.send(text)));
-    return topic;
+    for (const text of ['"before"', '"poison"', '"after"']) await queue.send(text);
   }
 
-  test('bare: is tried again and again, and nothing behind it is handled', async () => {
-    const topic = await withPoison();
-    const retry = { retries: 1, initialRetryTime: 20 };
-    const consumer = bare().consumer({ groupId: randomUUID(), retry });
+  test('bare: crashes the consumer again and again, and its partition is blocked for ever', async () => {
+    const topic = await newTopic();
+    await threeOn(topic);
+    const groupId = randomUUID();
+    const consumer = bare().consumer({ groupId, retry: { retries: 1, initialRetryTime: 10 } });
+    await consumer.connect();
     closing.push(() => consumer.disconnect());
-    const handled: string[] = [];
+    // How many poisoned calls there were at each crash.
+    const crashes: number[] = [];
+    consumer.on(consumer.events.CRASH, () => crashes.push(poisoned().length));
+    const delivered: string[] = [];
+    const poisoned = () => delivered.filter((text) => text === '"poison"');
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
       eachMessage: async ({ message }) => {
-        handled.push(String(message.value));
-        if (message.offset === '0') throw new Error('no');
+        delivered.push(String(message.value));
+        if (String(message.value) === '"poison"') throw new Error('it never works');
       },
     });
-    await expect.poll(() => handled.length, { timeout: 30_000 }).toBeGreaterThan(5);
-    expect(new Set(handled)).toEqual(new Set(['"poison"']));
+    await expect.poll(() => new Set(crashes).size, { timeout: 30_000 }).toBeGreaterThan(3);
+    expect(delivered).not.toContain('"after"');
+    expect(await ours().admin.committed(groupId, topic)).toEqual([1]);
   });
 
-  test('ours: is put aside, and the partition goes on', async () => {
-    const topic = await withPoison();
-    const driver = ours();
-    await driver.admin.create({ name: `${topic}.dlq`, partitions: 1, config: {} });
-    await using messaging = createMessaging({ name: 'ours', driver });
-    const handled: string[] = [];
-    const texts = defineTopic({ name: topic, partitions: 1, schema: z.string() });
+  test('ours: goes to the dead letters, and its partition goes on', async () => {
+    const messaging = createMessaging({ name: 'shop', driver: ours() });
+    closing.push(() => messaging.close());
+    const topic = defineTopic({
+      name: `defects-${randomUUID()}`,
+      partitions: 1,
+      schema: z.string(),
+    });
+    await messaging.provision([topic]);
+    await threeOn(topic.name);
+    const group = randomUUID();
+    const delivered: string[] = [];
     messaging.subscribe(
-      texts,
+      topic,
       (text) => {
-        handled.push(text);
-        if (text === 'poison') throw new PoisonError('no');
+        delivered.push(text);
+        if (text === 'poison') throw new PoisonError('it never works');
       },
-      { group: randomUUID(), order: 'partition' },
+      { group, order: 'partition' },
     );
     await messaging.start();
-    await expect.poll(() => handled, { timeout: 30_000 }).toEqual(['poison', 'good']);
-    expect(await stored(`${topic}.dlq`)).toEqual(['"poison"']);
+    await expect.poll(() => delivered).toEqual(['before', 'poison', 'after']);
+    await expect.poll(() => ours().admin.committed(group, topic.name)).toEqual([3]);
+    expect(await stored(`${topic.name}.dlq`)).toEqual(['"poison"']);
   });
 });
 
