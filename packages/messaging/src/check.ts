@@ -55,8 +55,22 @@ export function checkOptionalFunction(name: string, value: unknown): void {
   throw new TypeError(`${name} must be a function, got ${show(value)}`);
 }
 
+/** Throws a TypeError that names the option unless the value has these methods. */
+export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
+  const missing = methods.find((method) => typeof Object(value)[method] !== 'function');
+  if (missing === undefined) return;
+  throw new TypeError(`${name} must have ${missing}(), got ${show(value)}`);
+}
+
+/** Throws a TypeError that names the option unless the value is an object with names and values. */
+export function checkObject(name: string, value: unknown): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new TypeError(`${name} must be an object, got ${show(value)}`);
+}
+
 /** Throws a TypeError that names what nobody knows, most likely a misspelt option. */
-export function checkKnown(what: string, given: object, known: readonly string[]): void {
+export function checkKnown(what: string, given: unknown, known: readonly string[]): void {
+  checkObject(`the options of ${what}`, given);
   const unknown = Object.keys(given).find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(`${what} has no option "${unknown}"; it has ${known.join(', ')}`);

@@ -18,7 +18,9 @@ export type MessagingErrorCode =
 
 /** What a driver says about itself when it fails. */
 export interface DriverErrorOptions extends ErrorOptions {
+  /** Whether the same call may succeed later. */
   readonly isRetriable: boolean;
+  /** Whether the group has gone on without this member. Default false. */
   readonly isStale?: boolean;
 }
 
@@ -54,6 +56,7 @@ export class UnknownTopicError extends Error {
 export interface SendErrorOptions extends ErrorOptions {
   /** Undefined when it was not chosen yet. */
   readonly partition: number | undefined;
+  /** False: it is not in the log and never will be. True: nobody can tell whether it is. */
   readonly maybeWritten: boolean;
 }
 

@@ -1,3 +1,4 @@
+import { Kafka } from 'kafkajs';
 import { afterEach, describe, expect, expectTypeOf, test, vi } from 'vitest';
 import { z } from 'zod';
 import { type MemoryDriver, memory } from './memory/index.ts';
@@ -241,11 +242,47 @@ describe('options', () => {
   test.each([
     [{ driver }, 'name must be a string and not empty, got undefined'],
     [{ name: '', driver }, 'name must be a string and not empty, got ""'],
-    [{ name: 'a' }, 'driver must have producer(), got undefined'],
+    [{ name: 'a' }, 'driver must be a driver, e.g. kafkajs('],
+    [{ name: 'a', driver: new Kafka({ brokers: ['a:1'] }) }, 'got an instance of Client'],
+    [{ name: 'a', driver: { admin: {} } }, 'driver must have producer(), got an instance of'],
+    [{ name: 'a', driver, clock: Date }, 'clock must have wall(), got a function'],
+    [null, 'the options of createMessaging must be an object, got null'],
+    [{ name: 'a', driver, producer: null }, 'the options of producer must be an object, got null'],
     [{ name: 'a', driver, brokers: [] }, 'createMessaging has no option "brokers"'],
     [{ name: 'a', driver, producer: { lingerMs: -1 } }, 'producer.lingerMs must be'],
   ])('%j are refused', (options, message) => {
-    expect(() => createMessaging(Object(options))).toThrow(message);
+    const create = (...args: unknown[]) => Reflect.apply(createMessaging, undefined, args);
+    expect(() => create(options)).toThrow(message);
+  });
+
+  test.each(['subscribe', 'subscribeBatch'] as const)('%s takes a topic', (method) => {
+    const messaging = open();
+    const subscribe = (...args: unknown[]) => Reflect.apply(messaging[method], messaging, args);
+    for (const topic of [undefined, 'greetings', { name: 'greetings' }]) {
+      expect(() => subscribe(topic, () => undefined, { group: 'g' })).toThrow(
+        'topic must come from defineTopic(), got',
+      );
+    }
+    expect(() => subscribe(greetings, () => undefined)).toThrow(
+      `the options of ${method} must be an object, got undefined`,
+    );
+  });
+
+  test('many messages are something that can be gone through', async () => {
+    const messaging = open();
+    const sendMany = async (...args: unknown[]) =>
+      Reflect.apply(messaging.sendMany, messaging, args);
+    await expect(sendMany(greetings, hello)).rejects.toThrow('messages must be iterable, got');
+  });
+
+  test('close has no others, and closes nothing then', async () => {
+    const messaging = open();
+    await expect(messaging.close(Object({ timeout: 5 }))).rejects.toThrow(
+      'close has no option "timeout"; it has timeoutMs',
+    );
+    expect(messaging.health().status).toBe('up');
+    const subscription = messaging.subscribe(greetings, () => undefined, { group: 'g' });
+    await expect(subscription.close(Object({ timeoutMs: -1 }))).rejects.toThrow('timeoutMs must');
   });
 
   test('a middleware is a function', () => {

@@ -1,7 +1,7 @@
 import { announce, type Component } from './announce.ts';
-import { checkKnown, checkMs, checkText, show } from './check.ts';
+import { checkKnown, checkMethods, checkText, show } from './check.ts';
 import { type Clock, settledWithin, systemClock } from './clock.ts';
-import type { CloseOptions } from './close-options.ts';
+import { type CloseOptions, resolveClose } from './close-options.ts';
 import type { BatchHandler, Handler } from './consuming/handlers.ts';
 import type { Middleware } from './consuming/middleware.ts';
 import type { SubscribeBatchOptions, SubscribeOptions } from './consuming/subscribe-options.ts';
@@ -21,7 +21,13 @@ import { type ProducerOptions, resolveProducerOptions } from './producing/produc
 import { Sender, type SendOptions } from './producing/sender.ts';
 import { type ProvisionOptions, type ProvisionPlan, provision } from './topics/provision.ts';
 import type { RetryReader } from './topics/provision-plan.ts';
-import { type AnyTopic, checkTopicName, retryTopic, type Topic } from './topics/topic.ts';
+import {
+  type AnyTopic,
+  checkTopic,
+  checkTopicName,
+  retryTopic,
+  type Topic,
+} from './topics/topic.ts';
 
 /** What `createMessaging` takes. */
 export interface MessagingOptions {
@@ -29,7 +35,7 @@ export interface MessagingOptions {
   readonly name: string;
   /** The way to the brokers, e.g. `kafkajs(new Kafka({ ... }))` or `memory()`. Closed by `close`. */
   readonly driver: Driver;
-  /** How messages are written. */
+  /** How messages are written. Default: what each of its options says. */
   readonly producer?: ProducerOptions;
   /** For tests. Default: the system's. */
   readonly clock?: Clock;
@@ -111,7 +117,7 @@ export interface Messaging extends AsyncDisposable {
   stats(): MessagingStats;
   /**
    * Ends the subscriptions, delivers what was sent, ends the driver. What is not delivered in time fails with a
-   * SendError that says whether it may be written. Never rejects, but for a bad `timeoutMs`.
+   * SendError that says whether it may be written. Never rejects, but for a bad option.
    */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -144,6 +150,7 @@ class DriverMessaging implements Messaging {
     const { name, driver, clock = systemClock } = options;
     checkText('name', name);
     checkDriver(driver);
+    checkMethods('clock', clock, ['now', 'wall', 'after']);
     const settings = resolveProducerOptions(options.producer);
     this.name = name;
     this.#driver = driver;
@@ -165,6 +172,9 @@ class DriverMessaging implements Messaging {
     messages: Iterable<unknown>,
     options: SendOptions = {},
   ): Promise<PromiseSettledResult<Sent>[]> {
+    if (typeof Object(messages)[Symbol.iterator] !== 'function') {
+      throw new TypeError(`messages must be iterable, got ${show(messages)}`);
+    }
     // All of them first: when the iterable throws, nothing is under way whose answer nobody gets.
     const all = [...messages];
     return Promise.allSettled(all.map((message) => this.send(topic, message, options)));
@@ -175,6 +185,7 @@ class DriverMessaging implements Messaging {
     handler: Handler<Message>,
     options: SubscribeOptions,
   ): Subscription {
+    checkTopic(topic);
     const parts = { ...this.#parts(), topic, handler, options };
     return this.#begin(topic, singleSubscription(parts));
   }
@@ -184,6 +195,7 @@ class DriverMessaging implements Messaging {
     handler: BatchHandler<Message>,
     options: SubscribeBatchOptions,
   ): Subscription {
+    checkTopic(topic);
     const parts = { ...this.#parts(), topic, handler, options };
     return this.#begin(topic, batchSubscription(parts));
   }
@@ -224,8 +236,8 @@ class DriverMessaging implements Messaging {
     return { producer: this.#producer.stats(), subscriptions };
   }
 
-  async close({ timeoutMs = 10_000 }: CloseOptions = {}): Promise<void> {
-    checkMs('timeoutMs', timeoutMs, 0);
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { timeoutMs } = resolveClose(options);
     this.#closing ??= this.#close(timeoutMs);
     await this.#closing;
   }
@@ -279,10 +291,12 @@ class DriverMessaging implements Messaging {
   }
 }
 
+/** A client is no driver, and looks much like one. */
 function checkDriver(driver: unknown): void {
-  const missing = ['producer', 'consumer', 'close'].find(
-    (method) => typeof Object(driver)[method] !== 'function',
-  );
-  if (missing === undefined) return;
-  throw new TypeError(`driver must have ${missing}(), got ${show(driver)}`);
+  const isDriver = typeof Object(driver).admin === 'object';
+  if (!isDriver) {
+    const like = 'e.g. kafkajs(new Kafka({ ... })) or memory()';
+    throw new TypeError(`driver must be a driver, ${like}, got ${show(driver)}`);
+  }
+  checkMethods('driver', driver, ['producer', 'consumer', 'close']);
 }

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import path from 'node:path';
 import { startKafka } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Kafka } from 'kafkajs';
@@ -7,26 +5,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { createMessaging, defineTopic, type Messaging, PoisonError } from '../src/index.ts';
 import { kafkajs } from '../src/kafkajs/index.ts';
-
-const bin = path.resolve(import.meta.dirname, '../bin/shopgpt-messaging.js');
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command as it is installed, and kills it when it takes too long. */
-function dlq(...args: readonly string[]): Promise<Run> {
-  const { promise, resolve, reject } = Promise.withResolvers<Run>();
-  const argv = ['--conditions=@shopgpt/source', bin, 'dlq', ...args];
-  execFile(process.execPath, argv, { timeout: 50_000 }, (error, stdout, stderr) => {
-    const code = error ? error.code : 0;
-    if (typeof code === 'number') resolve({ code, stdout, stderr });
-    else reject(error);
-  });
-  return promise;
-}
+import { dlq } from './dlq-command.ts';
 
 const orders = defineTopic({
   name: 'orders',

@@ -8,6 +8,7 @@ import { driverContract } from '../src/testing/index.ts';
 describe('the kafkajs driver', () => {
   const server = useServer(startKafka);
 
+  // Without an outage: `kafkajs.chaos.test.ts` takes brokers away in more ways, and counts.
   driverContract(test, () => kafkajs(new Kafka({ brokers: [server().url] })), {
     compressions: ['gzip', 'snappy', 'lz4', 'zstd'],
     sessionTimeoutMs: 1_000,

@@ -1,9 +1,5 @@
-import { type Clock, systemClock } from '../clock.ts';
-import { restored } from '../consuming/letters.ts';
 import type { Driver, Position } from '../driver.ts';
 import { UnknownTopicError } from '../errors.ts';
-import { Producer } from '../producing/producer.ts';
-import { resolveProducerOptions } from '../producing/producer-options.ts';
 import type { RawHeader, StoredRecord } from '../record.ts';
 import { headerNames, headerNumber, headerText } from '../topics/headers.ts';
 import { deadLetterTopic } from '../topics/topic.ts';
@@ -37,34 +33,23 @@ export interface DeadLetter {
   };
 }
 
-/** What `replayDeadLetters` takes. */
-export interface ReplayOptions {
-  /** How many at most. Default: all that lie there when it begins. */
-  readonly limit?: number;
-  /** Says what would be sent and sends nothing. Default false. */
-  readonly dryRun?: boolean;
-  /** Called for each letter, once it was sent again. */
-  readonly onReplayed?: (letter: DeadLetter, sentTo: string) => void;
-  readonly clock?: Clock;
-}
+/** How many letters are sent at once, and so how many may be sent twice when the process dies. */
+const TOGETHER = 100;
 
 /**
- * The dead letters of a topic that were not replayed yet, partition by partition, the oldest first.
+ * The dead letters of a topic that were not replayed yet, partition by partition, the oldest first; read as they
+ * are asked for.
  *
  * @param topic the topic that they were sent to, without `.dlq`
  * @throws UnknownTopicError; DriverError
  */
-export async function listDeadLetters(
+export async function* listDeadLetters(
   driver: Driver,
   topic: string,
-  limit: number = Number.POSITIVE_INFINITY,
-): Promise<DeadLetter[]> {
-  const letters: DeadLetter[] = [];
-  for await (const { letter } of waiting(driver, topic)) {
-    if (letters.length >= limit) break;
-    letters.push(letter);
+): AsyncGenerator<DeadLetter, void> {
+  for await (const together of waiting(driver, topic)) {
+    for (const { letter } of together) yield letter;
   }
-  return letters;
 }
 
 /**
@@ -85,65 +70,24 @@ export async function showDeadLetter(
   return record && letterOf(partition, record);
 }
 
-/**
- * Sends dead letters to the topic that they were first sent to, with their bytes, their key and their own
- * headers; every group of that topic gets them again. Where it stands is kept as the committed offset of a
- * group: a later call goes on after the last one that was acknowledged, and when the process dies, one
- * message at most is sent twice. Letters that come while it runs are left for the next call. Two calls at
- * once would send everything twice.
- *
- * @returns how many were sent, or would be
- * @throws SendError; UnknownTopicError; DriverError
- */
-export async function replayDeadLetters(
-  driver: Driver,
-  topic: string,
-  options: ReplayOptions = {},
-): Promise<number> {
-  const { limit = Number.POSITIVE_INFINITY, dryRun = false, clock = systemClock } = options;
-  const { onReplayed = () => undefined } = options;
-  const producer = dryRun ? undefined : producerOf(driver, clock);
-  let count = 0;
-  try {
-    for await (const { letter, record } of waiting(driver, topic)) {
-      if (count >= limit) break;
-      const to = letter.original.topic ?? topic;
-      if (producer) {
-        await producer.write(to, restored(record, clock.wall()));
-        await driver.admin.setCommitted(replayGroup(topic), [after(topic, letter)]);
-      }
-      count += 1;
-      onReplayed(letter, to);
-    }
-  } finally {
-    await producer?.close(0);
-  }
-  return count;
-}
-
 /** The group that remembers how far the dead letters of a topic were replayed. */
 export function replayGroup(topic: string): string {
   return `shopgpt-messaging.replay.${deadLetterTopic(topic)}`;
 }
 
-function producerOf(driver: Driver, clock: Clock): Producer {
-  const options = resolveProducerOptions();
-  const { compression, maxBatchBytes } = options;
-  const writer = driver.producer({ compression, maxBatchBytes });
-  return new Producer({ name: 'shopgpt-messaging', driver: writer, options, clock });
-}
-
-function after(topic: string, { partition, offset }: DeadLetter): Position {
-  return { topic: deadLetterTopic(topic), partition, offset: offset + 1 };
-}
-
-interface Waiting {
+/** A dead letter that is to be replayed. */
+export interface Waiting {
   readonly letter: DeadLetter;
   readonly record: StoredRecord;
+  /** The topic that it is for. */
+  readonly to: string;
 }
 
-/** What lies there now and was not replayed. */
-async function* waiting(driver: Driver, topic: string): AsyncGenerator<Waiting, void> {
+/** What lies there now and was not replayed: some of one partition at a time. */
+export async function* waiting(
+  driver: Driver,
+  topic: string,
+): AsyncGenerator<readonly Waiting[], void> {
   const { admin } = driver;
   const name = deadLetterTopic(topic);
   const ends = await endsOf(driver, name);
@@ -151,7 +95,12 @@ async function* waiting(driver: Driver, topic: string): AsyncGenerator<Waiting, 
   const committed = await admin.committed(replayGroup(topic), name);
   for (const [partition, end] of ends.entries()) {
     const begin = Math.max(starts[partition] ?? 0, committed[partition] ?? 0);
-    yield* between(driver, { topic: name, partition, offset: begin }, end);
+    for await (const records of between(driver, { topic: name, partition, offset: begin }, end)) {
+      yield records.map((record) => {
+        const letter = letterOf(partition, record);
+        return { letter, record, to: letter.original.topic ?? topic };
+      });
+    }
   }
 }
 
@@ -159,16 +108,15 @@ async function* between(
   { admin }: Driver,
   { topic, partition, offset: begin }: Position,
   end: number,
-): AsyncGenerator<Waiting, void> {
+): AsyncGenerator<readonly StoredRecord[], void> {
   let offset = begin;
   while (offset < end) {
-    const records = await admin.read({ topic, partition, offset });
-    if (records.length === 0) return;
-    for (const record of records) {
-      if (record.offset >= end) return;
-      yield { letter: letterOf(partition, record), record };
-      offset = record.offset + 1;
-    }
+    const read = await admin.read({ topic, partition, offset });
+    const records = read.filter((record) => record.offset < end);
+    for (let i = 0; i < records.length; i += TOGETHER) yield records.slice(i, i + TOGETHER);
+    const last = records.at(-1);
+    if (!last) return;
+    offset = last.offset + 1;
   }
 }
 

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { reasonOf } from '../consuming/failures.ts';
 import type { Driver } from '../driver.ts';
-import { type ConnectOptions, connect } from './connect.ts';
-import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts';
+import { type ConnectOptions, checkConnect, connect, UsageError } from './connect.ts';
+import { listDeadLetters, showDeadLetter } from './dead-letters.ts';
 import { line, page } from './print.ts';
+import { replayDeadLetters } from './replay.ts';
 
 const usage = `Usage: shopgpt-messaging dlq <command> --brokers <host:port,...> --topic <topic>
 
@@ -12,8 +13,11 @@ const usage = `Usage: shopgpt-messaging dlq <command> --brokers <host:port,...> 
   replay    sends them to <topic> again                       [--limit <n>] [--dry-run]
 
 Replay remembers how far it came: when it is run again it goes on from there. Every group
-that reads <topic> gets the messages again. What is wrong is told on standard error; a cluster
-that gives no answer for 30 seconds ends the command.
+that reads <topic> gets the messages again. Interrupted, it ends with the messages under way;
+killed, it sends a hundred of them at most again the next time. Run one at a time.
+
+What is wrong is told on standard error; a cluster that gives no answer for 30 seconds ends
+the command.
 
   --ssl                     TLS; with --ca <file> for an authority of your own
   --sasl <mechanism>        plain, scram-sha-256 or scram-sha-512, with
@@ -47,9 +51,6 @@ const options = {
 
 type Values = ReturnType<typeof parsed>['values'];
 
-/** The person at the keyboard has made a mistake. */
-class UsageError extends Error {}
-
 /**
  * Runs the command line; never rejects.
  *
@@ -64,7 +65,7 @@ export async function main(args: readonly string[], parts: CliParts = {}): Promi
       print(usage);
       return 0;
     }
-    await run(positionals, values, print, parts.connect ?? connect);
+    await run(positionals, values, { print, complain, connect: parts.connect ?? connect });
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
@@ -88,19 +89,25 @@ type Command = (
   driver: Driver,
   topic: string,
   values: Values,
-  print: (text: string) => void,
+  parts: Required<CliParts>,
 ) => Promise<void>;
 
 const commands: Readonly<Record<string, Command>> = {
-  async list(driver, topic, values, print) {
+  async list(driver, topic, values, { print }) {
     const limit = number('limit', values.limit) ?? 100;
-    const letters = await listDeadLetters(driver, topic, limit + 1);
-    for (const letter of letters.slice(0, limit)) print(line(letter));
-    const more = letters.length > limit ? ', and there are more' : '';
-    print(`${Math.min(letters.length, limit)} dead letters of ${topic}${more}\n`);
+    let [count, more] = [0, ''];
+    for await (const letter of listDeadLetters(driver, topic)) {
+      if (count === limit) {
+        more = ', and there are more';
+        break;
+      }
+      print(line(letter));
+      count += 1;
+    }
+    print(`${count} dead letters of ${topic}${more}\n`);
   },
 
-  async show(driver, topic, values, print) {
+  async show(driver, topic, values, { print }) {
     const [partition, offset] = [
       number('partition', values.partition),
       number('offset', values.offset),
@@ -114,39 +121,60 @@ const commands: Readonly<Record<string, Command>> = {
     print(page(letter));
   },
 
-  async replay(driver, topic, values, print) {
+  async replay(driver, topic, values, { print, complain }) {
     const limit = number('limit', values.limit);
     const dryRun = values['dry-run'] ?? false;
+    const { signal, ignore } = interruption(complain);
     const count = await replayDeadLetters(driver, topic, {
       ...(limit !== undefined && { limit }),
       dryRun,
+      signal,
       onReplayed: (letter, to) =>
         print(`${dryRun ? 'would go' : 'sent'} to ${to}: ${line(letter)}`),
-    });
+    }).finally(ignore);
     print(`${count} dead letters of ${topic} ${dryRun ? 'would be' : 'were'} sent again\n`);
+    if (signal.aborted) throw new Error('it was interrupted; run it again for the rest');
   },
 };
+
+const interruptions = ['SIGINT', 'SIGTERM'] as const;
+
+/** Aborts when the process is asked to end for the first time; asked again, it ends as any other. */
+function interruption(complain: (text: string) => void) {
+  const controller = new AbortController();
+  const ignore = () => {
+    for (const name of interruptions) process.off(name, stop);
+  };
+  const stop = () => {
+    ignore();
+    complain('interrupted: it ends with the messages under way\n');
+    controller.abort();
+  };
+  for (const name of interruptions) process.on(name, stop);
+  return { signal: controller.signal, ignore };
+}
 
 async function run(
   [area, name = '']: readonly string[],
   values: Values,
-  print: (text: string) => void,
-  open: (options: ConnectOptions) => Promise<Driver>,
+  parts: Required<CliParts>,
 ): Promise<void> {
   const command = area === 'dlq' && Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) throw new UsageError('say what to do: dlq list, dlq show or dlq replay');
   const { brokers, topic } = values;
   if (!brokers || !topic) throw new UsageError('--brokers and --topic are needed');
-  const driver = await open({
+  const options = {
     brokers: brokers.split(','),
     ssl: values.ssl ?? false,
     caFile: values.ca,
     sasl: values.sasl,
     username: values.username,
     passwordFile: values['password-file'],
-  });
+  };
+  checkConnect(options);
+  const driver = await parts.connect(options);
   try {
-    await command(driver, topic, values, print);
+    await command(driver, topic, values, parts);
   } finally {
     await driver.close();
   }

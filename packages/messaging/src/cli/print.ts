@@ -3,15 +3,15 @@ import type { DeadLetter } from './dead-letters.ts';
 /** A dead letter in one line. */
 export function line(letter: DeadLetter): string {
   const { partition, offset, original, group, attempts, error, key } = letter;
-  const from = `${original.topic}[${original.partition}]@${original.offset}`;
-  const why = `${error.code ?? error.name}: ${error.message}`;
+  const from = `${original.topic ?? '-'}[${original.partition ?? '-'}]@${original.offset ?? '-'}`;
+  const why = `${error.code ?? error.name ?? '-'}: ${error.message ?? '-'}`;
   const what = [
     `${partition}@${offset}`,
     dateOf(letter.timestamp),
     `key ${key === null ? '-' : JSON.stringify(key)}`,
     `from ${from}`,
-    `group ${group}`,
-    `attempts ${attempts}`,
+    `group ${group ?? '-'}`,
+    `attempts ${attempts ?? '-'}`,
     why,
   ];
   return `${printable(what.join('  '))}\n`;

@@ -52,7 +52,10 @@ const bad: [object, string][] = [
   [{ from: null }, 'from must be'],
   [{ from: { timestamp: 'now' } }, 'from.timestamp must be a whole number from 0 up, got "now"'],
   [{ from: { offsets: { 0: -1 } } }, 'from.offsets[0] must be a whole number from 0 up, got -1'],
-  [{ from: { offsets: { x: 1 } } }, 'from.offsets must be a whole number from 0 up, got NaN'],
+  [{ from: { offsets: { x: 1 } } }, 'from.offsets must be by partition, got "x"'],
+  [{ from: { offsets: {}, timestamp: 1 } }, 'from has no option "offsets"; it has timestamp'],
+  [{ from: { offsets: {}, time: 1 } }, 'from has no option "time"; it has offsets'],
+  [{ buffer: null }, 'the options of buffer must be an object, got null'],
   [{ maxSize: 10 }, 'subscribe has no option "maxSize"'],
   [{ concurency: 10 }, 'subscribe has no option "concurency"'],
 ];

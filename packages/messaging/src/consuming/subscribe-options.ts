@@ -144,10 +144,14 @@ export function checkFrom(from: unknown): asserts from is From {
   if (from === 'earliest' || from === 'latest') return;
   const { timestamp, offsets } = Object(from) as { timestamp?: unknown; offsets?: unknown };
   if (timestamp !== undefined) {
+    checkKnown('from', from, ['timestamp']);
     checkOffset('from.timestamp', timestamp);
   } else if (typeof offsets === 'object' && offsets !== null) {
+    checkKnown('from', from, ['offsets']);
     for (const [partition, offset] of Object.entries(offsets)) {
-      checkOffset('from.offsets', Number(partition));
+      if (!/^\d+$/.test(partition)) {
+        throw new RangeError(`from.offsets must be by partition, got ${show(partition)}`);
+      }
       checkOffset(`from.offsets[${partition}]`, offset);
     }
   } else {

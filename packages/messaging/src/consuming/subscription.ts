@@ -1,6 +1,6 @@
-import { checkMs, show } from '../check.ts';
+import { show } from '../check.ts';
 import { type Clock, settledWithin } from '../clock.ts';
-import type { CloseOptions } from '../close-options.ts';
+import { type CloseOptions, resolveClose } from '../close-options.ts';
 import type { Driver, DriverConsumer, Position } from '../driver.ts';
 import type { RawRecord } from '../record.ts';
 import { type AnyTopic, retryTopic, type Topic } from '../topics/topic.ts';
@@ -167,10 +167,10 @@ export class Subscription implements AsyncDisposable {
 
   /**
    * Leaves the group: what is under way has so long to end, then its signals abort; what is handled is
-   * committed. Never rejects, but for a bad time, and takes no longer.
+   * committed. Never rejects, but for a bad option, and takes no longer.
    */
-  async close({ timeoutMs = 10_000 }: CloseOptions = {}): Promise<void> {
-    checkMs('timeoutMs', timeoutMs, 0);
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { timeoutMs } = resolveClose(options);
     await this.#end(timeoutMs);
     this.#parts.closed?.(this);
   }

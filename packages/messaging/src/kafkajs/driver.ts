@@ -1,4 +1,5 @@
 import type { Kafka } from 'kafkajs';
+import { checkKnown, checkMethods } from '../check.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type {
   Driver,
@@ -26,10 +27,13 @@ export interface KafkajsOptions {
  * (`brokers`, `ssl`, `sasl`, `clientId`, `connectionTimeout`, `socketFactory`); `retry` and
  * `requestTimeout` do not. The caller owns the `Kafka`; its own producers and consumers are not touched.
  *
- * @throws TypeError when `kafka` is no `Kafka` of kafkajs
+ * @throws TypeError when `kafka` is no `Kafka` of kafkajs, or for a bad option
  * @throws DriverError when another version of kafkajs is installed, or one of its names is missing
  */
-export function kafkajs(kafka: Kafka, { clock = systemClock }: KafkajsOptions = {}): Driver {
+export function kafkajs(kafka: Kafka, options: KafkajsOptions = {}): Driver {
+  checkKnown('kafkajs', options, ['clock']);
+  const { clock = systemClock } = options;
+  checkMethods('clock', clock, ['now', 'wall', 'after']);
   return new KafkajsDriver(internalsOf(kafka), clock);
 }
 

@@ -23,9 +23,7 @@ function change(path: string, name: string, value: unknown): void {
 
 test('what is no client of kafkajs is refused', () => {
   for (const wrong of [{}, undefined, { brokers: [] }]) {
-    expect(() => kafkajs(wrong as Kafka)).toThrow(
-      new TypeError('kafka must be a Kafka of kafkajs 2.2.4'),
-    );
+    expect(() => kafkajs(wrong as Kafka)).toThrow('kafka must be a Kafka of kafkajs 2.2.4, got ');
   }
 });
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Kafka } from 'kafkajs';
+import { show } from '../check.ts';
 import { DriverError } from '../errors.ts';
 
 /**
@@ -84,7 +85,9 @@ export function internalsOf(kafka: Kafka): Internals {
   const symbol = Object.getOwnPropertySymbols(kafka ?? {}).find(
     ({ description }) => description === 'private:Kafka:createCluster',
   );
-  if (!symbol) throw new TypeError(`kafka must be a Kafka of kafkajs ${version}`);
+  if (!symbol) {
+    throw new TypeError(`kafka must be a Kafka of kafkajs ${version}, got ${show(kafka)}`);
+  }
   checkVersion();
   const { requests } = load('kafkajs/src/protocol/requests', ['requests']);
   const apiKeys = load('kafkajs/src/protocol/requests/apiKeys', ['Produce', 'Fetch']);

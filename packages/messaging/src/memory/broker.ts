@@ -1,3 +1,4 @@
+import { checkCount, checkMs } from '../check.ts';
 import type { Clock } from '../clock.ts';
 import type { Position, TopicDescription, TopicSpec } from '../driver.ts';
 import { DriverError, UnknownTopicError } from '../errors.ts';
@@ -75,7 +76,7 @@ const defaultConfig = {
 /**
  * Makes a broker that drivers of this process share: `memory({ broker })`.
  *
- * @throws RangeError naming the option that makes no sense
+ * @throws TypeError or RangeError that names the option and its value
  */
 export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
   return new Broker(resolveBrokerOptions(options));
@@ -105,6 +106,7 @@ export class Broker implements MemoryBroker {
   }
 
   delay(ms: number, filter: FaultFilter = {}): EndFault {
+    checkMs('ms', ms, 0);
     return this.network.faults.add({ kind: 'delay', ms }, filter);
   }
 
@@ -130,6 +132,7 @@ export class Broker implements MemoryBroker {
   }
 
   skipOffsets(partition: TopicPartition, count: number): void {
+    checkCount('count', count);
     this.logOf(partition).skip(count);
   }
 

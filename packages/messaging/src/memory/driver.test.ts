@@ -74,6 +74,26 @@ test('says that a record may be written when its answer was lost until the deadl
   expect(stored(broker)).toEqual(['a', 'b']);
 });
 
+test('says that a record may be written although the last attempts were refused', async () => {
+  const { clock, broker, write } = await setUp();
+  broker.dropResponses({ api: 'produce', times: 1 });
+  broker.refuse({ api: 'produce', when: () => broker.log(place).length > 0 });
+  const answer = write('a', 500);
+  await clock.pass(3_000);
+  expect(await answer).toMatchObject({ kind: 'failed', maybeWritten: true });
+  expect(stored(broker)).toEqual(['a']);
+});
+
+test('a batch that may be there stays as it was, whoever of it is given up', async () => {
+  const { clock, broker, write } = await setUp();
+  broker.dropResponses({ api: 'produce', times: 3 });
+  const [first, second] = [write('a', 10), write('b')];
+  await clock.pass(3_000);
+  expect(await first).toMatchObject({ kind: 'failed', maybeWritten: true });
+  expect(await second).toEqual({ kind: 'written', offset: 1 });
+  expect(stored(broker)).toEqual(['a', 'b']);
+});
+
 test('writes batch after batch, each behind the one before', async () => {
   const { clock, broker, write } = await setUp();
   for (let batch = 0; batch < 8; batch += 1) {
@@ -261,6 +281,17 @@ test('a consumer goes on behind gaps, and at the first record when its place is 
   member.consumer.resume([place]);
   await clock.pass(10);
   expect(member.recordsOf(0).map(({ offset }) => offset)).toEqual([5, 13, 14, 15]);
+});
+
+test('a consumer whose place is beyond the end begins again', async () => {
+  const { clock, driver, write, join } = await setUp();
+  const answer = write('a');
+  const committed = driver.admin.setCommitted('g', [{ ...place, offset: 100 }]);
+  await clock.pass(100);
+  await Promise.all([answer, committed]);
+  const member = join('g');
+  await clock.pass(100);
+  expect(member.read).toHaveLength(1);
 });
 
 test('a topic that is deleted ends its consumers and fails its writers', async () => {

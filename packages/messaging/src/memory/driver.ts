@@ -1,3 +1,4 @@
+import { checkKnown, show } from '../check.ts';
 import type {
   Driver,
   DriverConsumer,
@@ -30,10 +31,14 @@ export interface MemoryDriver extends Driver {
 /**
  * A driver for tests and for trying things out, whose broker is in this process.
  *
- * @throws TypeError when the broker does not come from `memoryBroker`
+ * @throws TypeError for an unknown option, and for a broker that does not come from `memoryBroker`
  */
-export function memory({ broker = memoryBroker() }: MemoryOptions = {}): MemoryDriver {
-  if (!(broker instanceof Broker)) throw new TypeError('broker must come from memoryBroker()');
+export function memory(options: MemoryOptions = {}): MemoryDriver {
+  checkKnown('memory', options, ['broker']);
+  const { broker = memoryBroker() } = options;
+  if (!(broker instanceof Broker)) {
+    throw new TypeError(`broker must come from memoryBroker(), got ${show(broker)}`);
+  }
   const connection = new Connection(broker);
   return {
     name: 'memory',

@@ -1,3 +1,5 @@
+import { checkCount, checkKnown, checkOneOf, checkOptionalFunction, show } from '../check.ts';
+
 /** What a client asks of the broker. */
 export interface MemoryRequest {
   readonly api: MemoryApi;
@@ -10,16 +12,19 @@ export interface MemoryRequest {
 }
 
 /** The kinds of requests. `admin` is all that `driver.admin` asks; `metadata` is how many partitions a topic has. */
-export type MemoryApi =
-  | 'produce'
-  | 'fetch'
-  | 'metadata'
-  | 'join'
-  | 'positions'
-  | 'heartbeat'
-  | 'commit'
-  | 'leave'
-  | 'admin';
+export type MemoryApi = (typeof apis)[number];
+
+const apis = [
+  'produce',
+  'fetch',
+  'metadata',
+  'join',
+  'positions',
+  'heartbeat',
+  'commit',
+  'leave',
+  'admin',
+] as const;
 
 /** Which requests a fault meets: those for which all that is given here holds. Default: every request. */
 export interface FaultFilter {
@@ -53,6 +58,7 @@ export class Faults {
   readonly #faults = new Set<Fault>();
 
   add(effect: FaultEffect, filter: FaultFilter): EndFault {
+    checkFilter(filter);
     const fault = { effect, filter, left: filter.times ?? Number.POSITIVE_INFINITY };
     this.#faults.add(fault);
     return () => void this.#faults.delete(fault);
@@ -69,6 +75,18 @@ export class Faults {
     }
     return effects;
   }
+}
+
+/** A fault that meets nothing for a slip of the pen would make every test green. */
+function checkFilter(filter: FaultFilter): void {
+  checkKnown('a fault', filter, ['api', 'topic', 'partition', 'group', 'when', 'times']);
+  const { api, partition, when, times } = filter;
+  if (api !== undefined) checkOneOf('api', api, apis);
+  if (partition !== undefined && !Number.isSafeInteger(partition)) {
+    throw new RangeError(`partition must be a whole number, got ${show(partition)}`);
+  }
+  checkOptionalFunction('when', when);
+  if (times !== undefined) checkCount('times', times);
 }
 
 function isMet(filter: FaultFilter, request: MemoryRequest): boolean {

@@ -1,3 +1,4 @@
+import { checkKnown, checkMethods, checkMs, show } from '../check.ts';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import type { Retention } from './partition-log.ts';
@@ -24,19 +25,23 @@ export interface ResolvedBrokerOptions {
 
 const defaultRetention: Retention = { records: 100_000, bytes: 16 * 1024 * 1024, ms: 604_800_000 };
 
-/** @throws RangeError naming the option that makes no sense */
+/** @throws TypeError or RangeError that names the option and its value */
 export function resolveBrokerOptions(options: MemoryBrokerOptions): ResolvedBrokerOptions {
-  const retention = { ...defaultRetention, ...options.retention };
+  checkKnown('memoryBroker', options, ['clock', 'latencyMs', 'retention']);
   const { clock = systemClock, latencyMs = 0 } = options;
-  checkAtLeast('latencyMs', latencyMs, 0);
-  checkAtLeast('retention.records', retention.records, 1);
-  checkAtLeast('retention.bytes', retention.bytes, 1);
-  checkAtLeast('retention.ms', retention.ms, 1);
+  checkMethods('clock', clock, ['now', 'wall', 'after']);
+  checkMs('latencyMs', latencyMs, 0);
+  const { retention: given = {} } = options;
+  checkKnown('retention', given, ['records', 'bytes', 'ms']);
+  const retention = { ...defaultRetention, ...given };
+  checkLimit('retention.records', retention.records);
+  checkLimit('retention.bytes', retention.bytes);
+  checkLimit('retention.ms', retention.ms);
   return { clock, latencyMs, retention };
 }
 
-/** @throws RangeError when the value is no number or below the least */
-function checkAtLeast(name: string, value: number, least: number): void {
-  if (typeof value === 'number' && value >= least) return;
-  throw new RangeError(`${name} must be a number and at least ${least}, got ${value}`);
+/** `Infinity` is no limit. */
+function checkLimit(name: string, value: number): void {
+  if (typeof value === 'number' && value >= 1) return;
+  throw new RangeError(`${name} must be a number from 1 up, got ${show(value)}`);
 }

@@ -5,7 +5,10 @@ import type { Line } from './line.ts';
 /** What an expiry is made of. */
 export interface ExpiryParts {
   readonly clock: Clock;
-  /** Everything that can become too old; the oldest of each line stands first. */
+  /**
+   * Everything that can become too old, the oldest of each line first. But for one whose encoding took long:
+   * others may stand before it, and it is given up with them.
+   */
   readonly lines: () => Iterable<Line<Delivery>>;
   /** Takes it out of its line. */
   readonly onExpired: (delivery: Delivery) => void;

@@ -38,6 +38,8 @@ test.each([
     { queue: { whenFull: Object('drop') } },
     "producer.queue.whenFull must be one of 'reject', 'wait'",
   ],
+  [Object([]), 'the options of producer must be an object, got an array'],
+  [{ queue: Object([]) }, 'the options of producer.queue must be an object, got an array'],
   [Object({ retries: 5 }), 'producer has no option "retries"'],
   [{ queue: Object({ size: 5 }) }, 'producer.queue has no option "size"'],
 ])('%j is refused with its name and value', (options, message) => {

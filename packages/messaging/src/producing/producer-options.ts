@@ -28,11 +28,11 @@ export interface ProducerOptions {
   /** How batches are compressed. Default `'none'`. */
   readonly compression?: Compression;
   /**
-   * When a message is given up, in ms from `send`, wherever it is by then; one that is just being
-   * written may take one request longer. Default 120,000.
+   * When a message is given up, in ms from `send`, wherever it is by then, an asynchronous schema included;
+   * one that is just being written may take one request longer. Default 120,000.
    */
   readonly deliveryTimeoutMs?: number;
-  /** What may wait to be written. */
+  /** What may wait to be written. Default: what each of its options says. */
   readonly queue?: SendQueueOptions;
 }
 
@@ -41,16 +41,17 @@ export interface ResolvedProducerOptions extends Required<Omit<ProducerOptions, 
   readonly queue: Required<SendQueueOptions>;
 }
 
+const known = ['lingerMs', 'maxBatchBytes', 'compression', 'deliveryTimeoutMs', 'queue'];
 const compressions: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 
 /** @throws RangeError or TypeError that names the option and its value */
 export function resolveProducerOptions(options: ProducerOptions = {}): ResolvedProducerOptions {
+  checkKnown('producer', options, known);
   const { lingerMs = 0, maxBatchBytes = 900_000, compression = 'none' } = options;
   const { deliveryTimeoutMs = 120_000, queue = {} } = options;
+  checkKnown('producer.queue', queue, ['max', 'maxBytes', 'whenFull']);
   const { max = 100_000, maxBytes = 64 * 1024 * 1024, whenFull = 'reject' } = queue;
   const resolved = { lingerMs, maxBatchBytes, compression, deliveryTimeoutMs };
-  checkKnown('producer', options, [...Object.keys(resolved), 'queue']);
-  checkKnown('producer.queue', queue, ['max', 'maxBytes', 'whenFull']);
   checkMs('producer.lingerMs', lingerMs, 0);
   checkMs('producer.deliveryTimeoutMs', deliveryTimeoutMs, 1);
   checkCount('producer.maxBatchBytes', maxBatchBytes);

@@ -26,6 +26,8 @@ export interface WriteOptions {
    * moved to a retry or dead-letter topic, with some more headers.
    */
   readonly maxBytes?: number;
+  /** When it is given up, in ms of the clock. Default: `deliveryTimeoutMs` from now. */
+  readonly deadlineMs?: number;
 }
 
 /** What became of messages. */
@@ -121,7 +123,7 @@ export class Producer implements DeliveryDesk {
       if (this.#closing) throw new MessagingClosedError(this.#parts.name);
       const { clock, options: settings } = this.#parts;
       const bytes = checkedBytes(topic, record, options.maxBytes);
-      const deadlineMs = clock.now() + settings.deliveryTimeoutMs;
+      const { deadlineMs = clock.now() + settings.deliveryTimeoutMs } = options;
       const cohort = this.#cohort;
       const parts = { topic, record, bytes, deadlineMs, desk: this, cohort, resolve, reject };
       const delivery = new Delivery(parts);

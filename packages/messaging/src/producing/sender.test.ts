@@ -56,6 +56,23 @@ test('what is wrong with a call is a rejection, never a throw', async () => {
   );
 });
 
+test.each([
+  [undefined, {}, 'topic must come from defineTopic(), got undefined'],
+  ['t', {}, 'topic must come from defineTopic(), got "t"'],
+  [{ name: 't', partitions: 1, schema: z.string() }, {}, 'topic must come from defineTopic()'],
+  [plain, null, 'the options of send must be an object, got null'],
+  [plain, { header: {} }, 'send has no option "header"; it has key, headers, partition'],
+  [plain, { headers: null }, 'headers must be an object, got null'],
+  [plain, { headers: ['a'] }, 'headers must be an object, got an array'],
+  [plain, { signal: 5 }, 'signal must have throwIfAborted(), got 5'],
+  [plain, { key: 5 }, 'a key of "t" must be text, bytes or null, got 5'],
+])('a call with %j and %j is refused by name', async (topic, options, message) => {
+  const { sender, driver } = open();
+  const send = async (...args: unknown[]) => Reflect.apply(sender.send, sender, args);
+  await expect(send(topic, 'a', options)).rejects.toThrow(message);
+  expect(values(driver)).toEqual([]);
+});
+
 test('a record has the time of its message, by default now, and its deadline', async () => {
   const { sender, driver, clock } = open();
   void sender.send(plain, 'a', {});
@@ -142,6 +159,17 @@ describe('while a message is being encoded', () => {
     expect(await sent).toMatchObject({ maybeWritten: false, partition: undefined });
     expect(String(await sent)).toContain('its encoding took longer than 100 ms');
     expect(await sender.idle()).toBeUndefined();
+  });
+
+  test('what that takes is not to be had again for the delivery', async () => {
+    const { sender, driver, clock } = open({ deliveryTimeoutMs: 100 });
+    const { topic, decide } = gatedTopic();
+    const sent = sender.send(topic, 'a', {}).catch((error: unknown) => error);
+    await clock.pass(60);
+    await decide('a', true);
+    expect(driver.offers).toHaveLength(1);
+    await clock.pass(40);
+    expect(String(await sent)).toContain('it was not delivered within 100 ms');
   });
 
   test('others do not pile up', async () => {

@@ -1,9 +1,9 @@
-import { checkMs, checkTime } from '../check.ts';
+import { checkKnown, checkMethods, checkMs, checkTime } from '../check.ts';
 import { type Clock, settledWithin } from '../clock.ts';
 import { QueueFullError, SendError } from '../errors.ts';
 import { type EncodedMessage, type EncodeOptions, encode } from '../topics/envelope.ts';
 import { headerNames, textHeader } from '../topics/headers.ts';
-import type { AnyTopic } from '../topics/topic.ts';
+import { type AnyTopic, checkTopic } from '../topics/topic.ts';
 import { isTracing } from '../tracing.ts';
 import type { Sent } from './delivery.ts';
 import type { Producer } from './producer.ts';
@@ -19,14 +19,25 @@ export interface SendOptions extends EncodeOptions {
   readonly timestamp?: number;
   /**
    * In how many ms nobody needs the message any more. Travels in a header, and handlers are told; it does
-   * not end the `send`.
+   * not end the `send`. Default: none.
    */
   readonly deadlineMs?: number;
   /**
    * Takes the message back: before the driver has it, it is not written; afterwards only the caller stops
-   * waiting. Either way rejects with `signal.reason`.
+   * waiting. Either way rejects with `signal.reason`. Default: none.
    */
   readonly signal?: AbortSignal;
+}
+
+const known = ['key', 'headers', 'partition', 'timestamp', 'deadlineMs', 'signal'];
+
+/** One call of `send`. */
+interface SendCall {
+  readonly topic: AnyTopic;
+  readonly options: SendOptions;
+  readonly span: SendSpan | undefined;
+  /** When it is given up, in ms of the clock. */
+  readonly deadlineMs: number;
 }
 
 /** What a sender is made of. */
@@ -50,6 +61,13 @@ export class Sender {
 
   /** Never throws: whatever is wrong is a rejection. */
   send(topic: AnyTopic, message: unknown, options: SendOptions): Promise<Sent> {
+    try {
+      checkTopic(topic);
+      checkKnown('send', options, known);
+      if (options.signal !== undefined) checkMethods('signal', options.signal, ['throwIfAborted']);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (!isTracing()) return this.#send(topic, message, options, undefined);
     const span = new SendSpan(this.#parts.name, topic.name);
     return span.end(this.#send(topic, message, options, span));
@@ -67,44 +85,40 @@ export class Sender {
     span: SendSpan | undefined,
   ): Promise<Sent> {
     try {
+      const { clock, options: settings } = this.#parts;
+      const deadlineMs = clock.now() + settings.deliveryTimeoutMs;
+      const call = { topic, options, span, deadlineMs };
       const encoded = encode(topic, message, options);
       const isAtOnce = !(encoded instanceof Promise) && !this.#turns.has(topic.name);
-      if (isAtOnce) return this.#write(topic, encoded, options, span);
-      return unlessAborted(this.#writeInTurn(topic, encoded, options, span), options.signal);
+      if (isAtOnce) return this.#write(call, encoded);
+      return unlessAborted(this.#writeInTurn(call, encoded), options.signal);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #write(
-    topic: AnyTopic,
-    encoded: EncodedMessage,
-    { partition, timestamp, deadlineMs, signal }: SendOptions,
-    span: SendSpan | undefined,
-  ): Promise<Sent> {
-    const { clock, producer, options } = this.#parts;
+  #write({ topic, options, span, deadlineMs }: SendCall, encoded: EncodedMessage): Promise<Sent> {
+    const { clock, producer, options: settings } = this.#parts;
+    const { partition, timestamp, signal } = options;
     const { key, value, headers } = encoded;
     // A driver would find out when it makes the batch, with others in it.
     if (timestamp !== undefined) checkTime('timestamp', timestamp);
-    if (deadlineMs !== undefined) {
-      checkMs('deadlineMs', deadlineMs, 0);
-      headers.push(textHeader(headerNames.deadline, Math.round(clock.wall()) + deadlineMs));
+    if (options.deadlineMs !== undefined) {
+      checkMs('deadlineMs', options.deadlineMs, 0);
+      const neededUntilMs = Math.round(clock.wall()) + options.deadlineMs;
+      headers.push(textHeader(headerNames.deadline, neededUntilMs));
     }
     span?.describe(encoded);
     const record = { key, value, headers, timestamp: timestamp ?? clock.wall() };
-    return producer.write(topic.name, record, {
-      partition,
-      signal,
-      maxBytes: options.maxBatchBytes,
-    });
+    const maxBytes = settings.maxBatchBytes;
+    return producer.write(topic.name, record, { partition, signal, maxBytes, deadlineMs });
   }
 
   async #writeInTurn(
-    topic: AnyTopic,
+    call: SendCall,
     encoded: EncodedMessage | Promise<EncodedMessage>,
-    options: SendOptions,
-    span: SendSpan | undefined,
   ): Promise<Sent> {
+    const { topic } = call;
     const before = this.#turns.get(topic.name);
     const turn = Promise.withResolvers<void>();
     this.#turns.set(topic.name, turn.promise);
@@ -113,7 +127,7 @@ export class Sender {
       // Also one that fails keeps its place, lest the next go past those before it.
       const [ready] = await Promise.allSettled([this.#timely(topic, encoded), before]);
       if (ready.status === 'rejected') throw ready.reason;
-      return this.#write(topic, ready.value, options, span);
+      return this.#write(call, ready.value);
     } finally {
       this.#encoding -= 1;
       turn.resolve();

@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { SchemaError, type SchemaProblem } from '../errors.ts';
@@ -62,6 +64,30 @@ describe('writing', () => {
     ]);
   });
 
+  test('objects of another realm are plain, and its dates are none', async () => {
+    const { value } = await encodeMessage(loose, runInNewContext('({ a: [{ b: 1 }] })'));
+    expect(String(value)).toBe('{"a":[{"b":1}]}');
+    const error = await problemOf(encodeMessage(loose, runInNewContext('({ at: new Date(0) })')));
+    expect(error.issues.map(({ path }) => path)).toEqual(['message.at']);
+  });
+
+  test('any Standard Schema will do, whatever it makes its paths of', async () => {
+    const schema: StandardSchemaV1<string> = {
+      '~standard': {
+        version: 1,
+        vendor: 'somebody',
+        validate: async (value) =>
+          typeof value === 'string'
+            ? { value }
+            : { issues: [{ message: 'no', path: [{ key: 'items' }, 0, Symbol.for('s')] }] },
+      },
+    };
+    const topic = defineTopic({ name: 'texts', partitions: 1, schema });
+    expect(String((await encodeMessage(topic, 'a')).value)).toBe('"a"');
+    const error = await problemOf(encodeMessage(topic, Object(1)));
+    expect(error.issues).toEqual([{ path: 'message.items[0].Symbol(s)', message: 'no' }]);
+  });
+
   test('a message that contains itself is refused', async () => {
     const circle: Record<string, unknown> = {};
     circle['self'] = circle;
@@ -105,7 +131,7 @@ describe('writing', () => {
     );
     const wrong = { headers: { n: Object(1) } };
     await expect(encodeMessage(orders, order, wrong)).rejects.toThrow(
-      'headers["n"] must be text, bytes or null, got object',
+      'headers["n"] must be text, bytes or null, got an instance of Number',
     );
   });
 

@@ -4,7 +4,7 @@ import { SchemaError, type SchemaIssue } from '../errors.ts';
 import type { RawHeader, RawRecord } from '../record.ts';
 import { headerNames, headerText, type MessageHeaders, rawHeaders, textHeader } from './headers.ts';
 import { jsonPitfall, pathText } from './json.ts';
-import type { AnyTopic, MessageKey, Topic } from './topic.ts';
+import { type AnyTopic, checkTopic, type MessageKey, type Topic } from './topic.ts';
 
 /** A message as it is written, but for the time and what headers others add. */
 export interface EncodedMessage {
@@ -15,9 +15,9 @@ export interface EncodedMessage {
 
 /** What a sender says beside the message. */
 export interface EncodeOptions {
-  /** Instead of what the topic's `key` gives; null for none. A tombstone (a message that is `null`) needs it. */
+  /** Default: what the topic's `key` gives; null for none. A tombstone (a message that is `null`) needs it. */
   readonly key?: MessageKey;
-  /** Headers beside those that messaging writes. */
+  /** Headers beside those that messaging writes. Default: none. */
   readonly headers?: MessageHeaders;
 }
 
@@ -25,13 +25,14 @@ export interface EncodeOptions {
  * Validates a message and makes its bytes; what is written is what was given, not what the schema makes
  * of it, since who reads it applies the schema again. `null` is a tombstone, where the schema allows it.
  *
- * @throws SchemaError; TypeError for a bad key or header; whatever the topic's `key` and schema throw
+ * @throws SchemaError; TypeError for a bad topic, key or header; whatever the topic's `key` and schema throw
  */
 export async function encodeMessage<Input>(
   topic: Topic<unknown, Input>,
   message: NoInfer<Input>,
   options: EncodeOptions = {},
 ): Promise<EncodedMessage> {
+  checkTopic(topic);
   return encode(topic, message, options);
 }
 
@@ -51,12 +52,13 @@ export function encode(
 /**
  * Reads a message: decodes it, brings it to the topic's version, validates it. Gives what the schema makes of it.
  *
- * @throws SchemaError
+ * @throws SchemaError; TypeError for a bad topic
  */
 export async function decodeMessage<Message>(
   topic: Topic<Message, unknown>,
   record: Pick<RawRecord, 'value' | 'headers'>,
 ): Promise<Message> {
+  checkTopic(topic);
   return decode(topic, record);
 }
 
@@ -114,7 +116,7 @@ function encodeValid(
   { key, headers }: EncodeOptions,
 ): EncodedMessage | Promise<EncodedMessage> {
   const valid = accepted(topic, result);
-  const raw = headers ? rawHeaders(headers) : [];
+  const raw = headers === undefined ? [] : rawHeaders(headers);
   if (topic.version > 1) raw.push(textHeader(headerNames.version, topic.version));
   const keyBytes = bytesOf(topic, key === undefined ? keyOf(topic, message, valid) : key);
   if (message === null) return tombstone(topic, keyBytes, raw);

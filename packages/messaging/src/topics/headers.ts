@@ -1,3 +1,4 @@
+import { checkObject, show } from '../check.ts';
 import type { RawHeader } from '../record.ts';
 
 /** Every header that messaging writes or reads. All are texts in UTF-8, numbers in decimal. */
@@ -64,12 +65,13 @@ export function headerNumber(headers: readonly RawHeader[], name: string): numbe
  * @throws TypeError for a name that messaging itself writes, and for a value that is neither text nor bytes
  */
 export function rawHeaders(headers: MessageHeaders): RawHeader[] {
+  checkObject('headers', headers);
   return Object.entries(headers).map(([name, value]) => {
     if (reserved.has(name)) {
       throw new TypeError(`headers["${name}"] is written by messaging, choose another name`);
     }
     if (typeof value === 'string') return textHeader(name, value);
     if (value === null || value instanceof Uint8Array) return [name, value];
-    throw new TypeError(`headers["${name}"] must be text, bytes or null, got ${typeof value}`);
+    throw new TypeError(`headers["${name}"] must be text, bytes or null, got ${show(value)}`);
   });
 }

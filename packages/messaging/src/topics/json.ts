@@ -71,5 +71,5 @@ function within(part: PropertyKey, found: Pitfall): Pitfall {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return true;
-  return Object.getPrototypeOf(prototype) === null && !('toJSON' in value);
+  return Object.getPrototypeOf(prototype) === null;
 }

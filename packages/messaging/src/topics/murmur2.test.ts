@@ -35,3 +35,13 @@ test.each([0, -1, 1.5, Number.NaN])('there is no partition among %s', (partition
     new RangeError(`partitions must be a positive integer, got ${partitions}`),
   );
 });
+
+test.each([undefined, null, 5, {}, [1, 2], new ArrayBuffer(2)])('no key is %s', (key) => {
+  const partition = (...args: unknown[]) => Reflect.apply(partitionForKey, undefined, args);
+  expect(() => partition(key, 3)).toThrow('key must be text or bytes, got');
+});
+
+test('a hash is of bytes, and not of a text by mistake', () => {
+  const hash = (...args: unknown[]) => Reflect.apply(murmur2, undefined, args);
+  expect(() => hash('key')).toThrow(new TypeError('bytes must be a Uint8Array, got "key"'));
+});

@@ -1,4 +1,4 @@
-import { show } from '../check.ts';
+import { checkCount, show } from '../check.ts';
 
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
@@ -7,8 +7,13 @@ const R = 24;
 /**
  * The hash by which Kafka's Java client chooses partitions: MurmurHash2 (Austin Appleby) of 32 bits with
  * that client's seed, as a signed integer.
+ *
+ * @throws TypeError when they are no bytes
  */
 export function murmur2(bytes: Uint8Array): number {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(`bytes must be a Uint8Array, got ${show(bytes)}`);
+  }
   const { length } = bytes;
   const whole = length & ~3;
   let hash = SEED ^ length;
@@ -25,11 +30,12 @@ export function murmur2(bytes: Uint8Array): number {
  * mapping changes with the count of partitions.
  *
  * @param key text is taken as UTF-8
- * @throws RangeError when `partitions` is no positive integer
+ * @throws TypeError when the key is neither text nor bytes; RangeError when `partitions` is no positive integer
  */
 export function partitionForKey(key: string | Uint8Array, partitions: number): number {
-  if (!Number.isInteger(partitions) || partitions < 1) {
-    throw new RangeError(`partitions must be a positive integer, got ${show(partitions)}`);
+  checkCount('partitions', partitions);
+  if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
+    throw new TypeError(`key must be text or bytes, got ${show(key)}`);
   }
   return partitionOf(typeof key === 'string' ? Buffer.from(key) : key, partitions);
 }

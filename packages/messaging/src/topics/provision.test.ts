@@ -218,6 +218,17 @@ describe('provision', () => {
     });
   });
 
+  test.each([
+    [undefined, 'topics must be an array, got undefined'],
+    [{ name: 'stock' }, 'topics must be an array, got an instance of Object'],
+    [[define('a'), 'stock'], 'topics[1] must come from defineTopic(), got "stock"'],
+  ])('takes topics, and not %j', async (topics, message) => {
+    await withMessaging(async (messaging) => {
+      const provision = async () => Reflect.apply(messaging.provision, messaging, [topics]);
+      await expect(provision()).rejects.toThrow(message);
+    });
+  });
+
   test('is over after close', async () => {
     const messaging = createMessaging({ name: 'test', driver: memory() });
     await messaging.close();

@@ -1,4 +1,4 @@
-import { checkFlag, checkKnown } from '../check.ts';
+import { checkFlag, checkKnown, show } from '../check.ts';
 import type { DriverAdmin } from '../driver.ts';
 import { type NeededTopic, withRoom } from './moved-topic.ts';
 import {
@@ -9,7 +9,7 @@ import {
   planText,
   type RetryReader,
 } from './provision-plan.ts';
-import type { AnyTopic } from './topic.ts';
+import { type AnyTopic, checkTopic } from './topic.ts';
 
 /** What `provision` takes beside the topics. */
 export interface ProvisionOptions {
@@ -36,7 +36,7 @@ export interface ProvisionPlan {
  * Makes the topics that are missing. Safe to repeat, and for several processes at once.
  *
  * @throws ProvisionRefusedError, before anything is changed, when a topic has more partitions than it is to
- * have; TypeError for a bad option; DriverError when the cluster fails, after which it may be repeated
+ * have; TypeError for a bad topic or option; DriverError when the cluster fails, after which it may be repeated
  */
 export async function provision(
   admin: DriverAdmin,
@@ -48,6 +48,8 @@ export async function provision(
   const { dryRun = false, raisePartitions = false } = options;
   checkFlag('dryRun', dryRun);
   checkFlag('raisePartitions', raisePartitions);
+  if (!Array.isArray(topics)) throw new TypeError(`topics must be an array, got ${show(topics)}`);
+  for (const [i, topic] of topics.entries()) checkTopic(topic, `topics[${i}]`);
   const wanted = neededTopics(topics, readers);
   const found = await admin.describe(wanted.map(({ spec }) => spec.name));
   const planned = planProvision(wanted, found, raisePartitions);

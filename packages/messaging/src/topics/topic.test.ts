@@ -92,6 +92,11 @@ describe('a bad option is named with its value', () => {
     [{ version: 3, upgrade: { a: () => 0 } }, 'older than version 3, got a'],
     [{ version: 3, upgrade: { 1: Object(0) } }, 'upgrade[1] must be a function, got'],
     [{ partition: 3 }, 'defineTopic has no option "partition"'],
+    [{ upgrade: Object([]) }, 'upgrade must be an object, got an array'],
+    [{ config: Object([1]) }, 'config must be an object, got an array'],
+    [{ config: { a: Number.NaN } }, 'config["a"] must be text, number or boolean, got NaN'],
+    [{ retry: Object([5]) }, 'the options of retry must be an object, got an array'],
+    [{ retry: { backoffMs: Object({}) } }, 'retry.backoffMs must be a whole number of ms'],
   ])('%j', (options, message) => {
     expect(() => defineTopic({ ...base, ...options })).toThrow(message);
   });

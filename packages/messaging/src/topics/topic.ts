@@ -4,6 +4,7 @@ import {
   checkFlag,
   checkKnown,
   checkMs,
+  checkObject,
   checkOptionalFunction,
   show,
 } from '../check.ts';
@@ -48,13 +49,13 @@ export interface TopicOptions<Schema extends StandardSchemaV1> {
   readonly key?: (message: StandardSchemaV1.InferOutput<Schema>) => MessageKey;
   /** Version of the messages' shape, from 1 up; written into a header when above 1. Default 1. */
   readonly version?: number;
-  /** For each older version that may still be read: how a message of it becomes one of the next version. */
+  /** For each older version that may still be read: how a message of it becomes one of the next version. Default: none. */
   readonly upgrade?: Readonly<Record<number, Upcaster>>;
-  /** What happens when a handler fails. */
+  /** What happens when a handler fails. Default: what each of its options says. */
   readonly retry?: TopicRetry;
   /** Whether what cannot be handled goes to the topic `<name>.dlq`. Default true. False: it is tried again for ever, and its key waits. */
   readonly deadLetter?: boolean;
-  /** The topic's configuration on the brokers, e.g. `{ 'retention.ms': 604_800_000 }`. */
+  /** The topic's configuration on the brokers, e.g. `{ 'retention.ms': 604_800_000 }`. Default: what the cluster says. */
   readonly config?: Readonly<Record<string, string | number | boolean>>;
   /** How a message becomes bytes. Default JSON. Needs `decode`. */
   readonly encode?: (
@@ -115,17 +116,9 @@ const known = [
 export function defineTopic<Schema extends StandardSchemaV1>(
   options: TopicOptions<Schema>,
 ): Topic<StandardSchemaV1.InferOutput<Schema>, StandardSchemaV1.InferInput<Schema>> {
-  const {
-    name,
-    partitions,
-    replicationFactor,
-    schema,
-    key,
-    version = 1,
-    deadLetter = true,
-  } = options;
-  const { encode, decode } = options;
   checkKnown('defineTopic', options, known);
+  const { name, partitions, replicationFactor, schema, key } = options;
+  const { version = 1, deadLetter = true, encode, decode } = options;
   checkFlag('deadLetter', deadLetter);
   checkTopicName('name', name, deadLetter ? deadLetterTopic(name) : name);
   checkCount('partitions', partitions);
@@ -176,6 +169,17 @@ export function checkTopicName(field: string, name: unknown, longest: string): v
   );
 }
 
+/**
+ * By its shape, since two copies of this package may know the same topic. What `defineTopic` is given, or the
+ * name alone, is no topic.
+ *
+ * @throws TypeError when it is none
+ */
+export function checkTopic(topic: unknown, field = 'topic'): asserts topic is AnyTopic {
+  if (typeof Object(topic).upgrade?.get === 'function') return;
+  throw new TypeError(`${field} must come from defineTopic(), got ${show(topic)}`);
+}
+
 function checkSchema(schema: unknown): void {
   const standard: unknown = Object(schema)['~standard'];
   if (typeof Object(standard)['validate'] === 'function') return;
@@ -183,8 +187,9 @@ function checkSchema(schema: unknown): void {
 }
 
 function configOf(config: TopicOptions<StandardSchemaV1>['config'] = {}): Record<string, string> {
+  checkObject('config', config);
   const entries = Object.entries(config).map(([name, value]) => {
-    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+    if (!['string', 'number', 'boolean'].includes(typeof value) || Number.isNaN(value)) {
       throw new TypeError(`config["${name}"] must be text, number or boolean, got ${show(value)}`);
     }
     return [name, String(value)];
@@ -197,7 +202,7 @@ function retryOf(retry: TopicRetry = {}): Topic<unknown>['retry'] {
   const { attempts = 3, backoffMs = [1_000, 10_000], topics = false } = retry;
   checkCount('retry.attempts', attempts);
   checkFlag('retry.topics', topics);
-  const waits = typeof backoffMs === 'number' ? [backoffMs] : [...backoffMs];
+  const waits: readonly number[] = Array.isArray(backoffMs) ? [...backoffMs] : [backoffMs];
   if (waits.length === 0)
     throw new RangeError('retry.backoffMs must have a time to wait, got none');
   for (const ms of waits) checkMs('retry.backoffMs', ms, 0);
@@ -208,6 +213,7 @@ function upcasters(
   upgrade: TopicOptions<StandardSchemaV1>['upgrade'] = {},
   version: number,
 ): Map<number, Upcaster> {
+  checkObject('upgrade', upgrade);
   return new Map(
     Object.entries(upgrade).map(([from, upcaster]) => {
       const isOlder = /^[1-9]\d*$/.test(from) && Number(from) < version;
