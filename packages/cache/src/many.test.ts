@@ -182,26 +182,32 @@ test('the loader has the context of each key', async () => {
   expect(cache.entry('b')?.ttlMs).toBeLessThanOrEqual(5000);
 });
 
-test('a caller who leaves is rejected with his reason, and the call stops when no key is wanted', async () => {
-  const cache = open();
-  const controller = new AbortController();
-  let stopped: AbortSignal | undefined;
-  const many = cache.getMany(
-    ['a', 'b'],
-    (_keys, { signal }) => {
-      stopped = signal;
-      return new Promise(() => undefined);
-    },
-    { signal: controller.signal, onError: () => undefined },
-  );
-  await vi.waitFor(() => expect(stopped).toBeDefined());
-  const other = cache.getOrSet('b', () => 'never', { signal: new AbortController().signal });
-  other.catch(() => undefined);
-  controller.abort('bye');
-  await expect(many).rejects.toBe('bye');
-  expect(stopped?.aborted).toBe(false);
-  await cache.close({ timeoutMs: 0 });
-  await expect(other).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
-  expect(stopped?.aborted).toBe(true);
-  expect(cache.stats().abandonedLoads).toBe(1);
-});
+test.each([
+  ['with onError', { onError: () => expect.unreachable('he has left') }],
+  ['without', {}],
+])(
+  'a caller who leaves is rejected with his reason, %s, and the call stops when no key is wanted',
+  async (_how, options) => {
+    const cache = open();
+    const controller = new AbortController();
+    let stopped: AbortSignal | undefined;
+    const many = cache.getMany(
+      ['a', 'b'],
+      (_keys, { signal }) => {
+        stopped = signal;
+        return new Promise(() => undefined);
+      },
+      { signal: controller.signal, ...options },
+    );
+    await vi.waitFor(() => expect(stopped).toBeDefined());
+    const other = cache.getOrSet('b', () => 'never', { signal: new AbortController().signal });
+    other.catch(() => undefined);
+    controller.abort('bye');
+    await expect(many).rejects.toBe('bye');
+    expect(stopped?.aborted).toBe(false);
+    await cache.close({ timeoutMs: 0 });
+    await expect(other).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
+    expect(stopped?.aborted).toBe(true);
+    expect(cache.stats().abandonedLoads).toBe(1);
+  },
+);
