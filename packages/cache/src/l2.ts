@@ -13,6 +13,7 @@ import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
 import { Stamper } from './stamper.ts';
 import { EVERYTHING, type Generation, type Tags } from './tags.ts';
 import type { Tier } from './tier.ts';
+import { Writer } from './writer.ts';
 
 /** What a look into L2 showed. */
 export interface Sight<V> {
@@ -57,23 +58,17 @@ export interface L2Options {
   readonly onBusLoss: OnBusLoss;
 }
 
-/** What is written instead of a value that is not. */
-const expired = { payload: undefined, etag: '', isExpired: true };
-
 const nothing = { found: undefined, known: undefined, everything: undefined };
 
 /** The shared level: a tier behind its guard, with our keys, envelopes, leases and queue of deletes. */
 export class L2<V> {
   #hits = 0;
   #misses = 0;
-  #tooLarge = 0;
   #bytesRead = 0;
-  #bytesWritten = 0;
-  readonly #tier: Tier;
-  readonly #options: L2Options;
   readonly #guard: Guard;
   readonly #reader: BatchReader;
   readonly #changes: Changes;
+  readonly #writer: Writer;
   readonly #leases: Leases | undefined;
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
@@ -83,8 +78,6 @@ export class L2<V> {
   readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
 
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
-    this.#tier = tier;
-    this.#options = options;
     const { leaseMs, prefix, onBusLoss } = options;
     this.#guard = new Guard(tier, ticker, `${prefix}probe`);
     this.#reader = new BatchReader(tier, this.#guard);
@@ -101,8 +94,9 @@ export class L2<V> {
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
     const nameOf = (key: string) => names.ofKey(key);
     const expiry = () => this.#sealer.expiry();
-    const { keepStaleMs } = options;
-    this.#changes = new Changes({ ...parts, nameOf, expiry }, keepStaleMs);
+    this.#changes = new Changes({ ...parts, nameOf, expiry }, options.keepStaleMs);
+    const writing = { sealer: this.#sealer, changes: this.#changes, isLeased: !!this.#leases };
+    this.#writer = new Writer({ ...parts, ...writing }, options);
   }
 
   /** Never rejects. */
@@ -174,36 +168,13 @@ export class L2<V> {
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
-  async fill(
+  fill(
     key: string,
     writing: Writing,
     stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    if (this.#isTooLarge(writing)) return this.#fillWithNothing(key, writing, stamps, lease);
-    const bytes = this.#sealer.seal(writing, stamps);
-    const keepMs = this.#keepMs(writing.ttlMs);
-    if (lease) return this.#written(bytes, await lease.write(bytes, keepMs));
-    // Without the right to write, another process may have deleted the key since the load began.
-    if (this.#leases) return 'away';
-    return (await this.#write(key, bytes, keepMs)) ? 'stored' : 'away';
-  }
-
-  /** What is there already is older than what has no place there. */
-  async #fillWithNothing(
-    key: string,
-    writing: Writing,
-    stamps: readonly Generation[],
-    lease: Lease | undefined,
-  ): Promise<LeasedWrite> {
-    // Written all the same, it would be news to each process that L2 tells of changes, and again at its end.
-    if (lease?.isOverNothing) return lease.release();
-    const bytes = this.#sealer.seal({ ...writing, ...expired }, stamps);
-    // For no longer than must be.
-    if (lease) return this.#written(bytes, await lease.write(bytes, 1));
-    if (this.#leases || this.#changes.isWaiting(key)) return 'away';
-    const deleting = () => this.#tier.delete([this.#names.ofKey(key)]);
-    return (await this.#guard.run('write', deleting)) === AWAY ? 'away' : 'stored';
+    return this.#writer.fill(key, writing, stamps, lease);
   }
 
   /**
@@ -231,11 +202,7 @@ export class L2<V> {
     const stamps = await this.stamps(tags);
     if (this.#sets.get(key) !== overtaken) return overtaken.promise;
     this.#sets.delete(key);
-    if (!stamps) return false;
-    if (this.#isTooLarge(writing)) return this.#changes.delete(key);
-    const bytes = this.#sealer.seal(writing, stamps);
-    const keepMs = this.#keepMs(writing.ttlMs);
-    return this.#write(key, bytes, keepMs, (written) => this.#bus?.announce([key], written));
+    return stamps ? this.#writer.set(key, writing, stamps) : false;
   }
 
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
@@ -270,9 +237,9 @@ export class L2<V> {
       hits: this.#hits,
       misses: this.#misses,
       foreign: this.#sealer.foreign,
-      tooLarge: this.#tooLarge,
+      tooLarge: this.#writer.tooLarge,
       bytesRead: this.#bytesRead,
-      bytesWritten: this.#bytesWritten,
+      bytesWritten: this.#writer.bytesWritten,
       failures: this.#guard.failures,
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
@@ -281,41 +248,10 @@ export class L2<V> {
     };
   }
 
-  async #write(
-    key: string,
-    bytes: Uint8Array,
-    keepMs: number,
-    announce?: (written: Promise<void>) => Promise<void> | undefined,
-  ): Promise<boolean> {
-    if (this.#changes.isWaiting(key)) return false;
-    const done = await this.#guard.run('write', () => {
-      const written = this.#tier.write(this.#names.ofKey(key), bytes, keepMs);
-      return Promise.all([written, announce?.(written)]);
-    });
-    if (done === AWAY) return false;
-    this.#bytesWritten += bytes.length;
-    return true;
-  }
-
-  #written(bytes: Uint8Array, result: LeasedWrite): LeasedWrite {
-    if (result === 'stored') this.#bytesWritten += bytes.length;
-    return result;
-  }
-
-  #isTooLarge({ payload }: Writing): boolean {
-    const isTooLarge = payload !== undefined && payload.length > this.#options.maxValueBytes;
-    if (isTooLarge) this.#tooLarge += 1;
-    return isTooLarge;
-  }
-
   /** Who waits for the lease in this process hears none of its own messages. */
   async #changed(key: string, change: Promise<boolean>): Promise<boolean> {
     const isConfirmed = await change;
     if (isConfirmed) wakeFor([key], this.#names, this.#leases);
     return isConfirmed;
-  }
-
-  #keepMs(ttlMs: number): number {
-    return ttlMs + this.#options.keepStaleMs;
   }
 }
