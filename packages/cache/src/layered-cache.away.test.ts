@@ -1,37 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
 const clock = manualClock();
 const { bus: _, ...busless } = memoryTier({ timeoutMs: 50 });
 const tier = faultyTier(busless);
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2. */
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `test-${run}`;
-  const cache = createCache<string>({ name, ttlMs: 10_000, clock, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'test', ttlMs: 10_000, clock, l2: tier }, tier);
 
 /** Beyond the time for which the guard leaves a tier alone. */
 const untilProbe = () => clock.advance(1000);
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-});
-
-afterEach(async () => {
-  vi.useRealTimers();
-  run += 1;
-  tier.heal();
-  untilProbe();
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
 });
 
 test('costs nothing while it is not connected, and nobody sees an error', async () => {
