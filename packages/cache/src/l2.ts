@@ -58,6 +58,13 @@ export interface L2Options {
   readonly onBusLoss: OnBusLoss;
 }
 
+/** A value that is on its way. */
+interface PendingSet {
+  readonly tags: readonly string[];
+  /** Resolved by what overtakes it: what was said about its key or tags since. */
+  readonly overtaken: PromiseWithResolvers<boolean>;
+}
+
 const nothing = { found: undefined, known: undefined, everything: undefined };
 
 /** The shared level: a tier behind its guard, with our keys, envelopes, leases and queue of deletes. */
@@ -74,8 +81,8 @@ export class L2<V> {
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
   readonly #names: Names;
-  /** Values that are written once the ids of their tags are known; resolved by what overtakes them. */
-  readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
+  /** Values that are written once the ids of their tags are known. */
+  readonly #sets = new Map<string, PendingSet>();
 
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
     const { leaseMs, prefix, onBusLoss } = options;
@@ -183,39 +190,40 @@ export class L2<V> {
    * comes to what that one comes to. @throws DeleteQueueFullError
    */
   set(key: string, writing: Writing, tags: readonly string[]): Promise<boolean> {
-    const overtaken = Promise.withResolvers<boolean>();
+    const pending = { tags, overtaken: Promise.withResolvers<boolean>() };
     // Its own turn to be asked may not have come when it rejects.
-    overtaken.promise.catch(() => undefined);
+    pending.overtaken.promise.catch(() => undefined);
     const earlier = this.#sets.get(key);
-    this.#sets.set(key, overtaken);
-    const result = this.#changed(key, this.#setNow(key, writing, tags, overtaken));
-    earlier?.resolve(result);
+    this.#sets.set(key, pending);
+    const result = this.#changed(key, this.#setNow(key, writing, pending));
+    earlier?.overtaken.resolve(result);
     return result;
   }
 
-  async #setNow(
-    key: string,
-    writing: Writing,
-    tags: readonly string[],
-    overtaken: PromiseWithResolvers<boolean>,
-  ): Promise<boolean> {
-    const stamps = await this.stamps(tags);
-    if (this.#sets.get(key) !== overtaken) return overtaken.promise;
+  async #setNow(key: string, writing: Writing, pending: PendingSet): Promise<boolean> {
+    const stamps = await this.stamps(pending.tags);
+    if (this.#sets.get(key) !== pending) return pending.overtaken.promise;
     this.#sets.delete(key);
     return stamps ? this.#writer.set(key, writing, stamps) : false;
   }
 
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
   invalidate(tag: string): Promise<boolean> {
+    // With the new id of the tag, a value that is still on its way would outlive this.
+    for (const [key, { tags, overtaken }] of this.#sets) {
+      if (tag !== EVERYTHING && !tags.includes(tag)) continue;
+      this.#sets.delete(key);
+      overtaken.resolve(false);
+    }
     return this.#stamper.invalidate(tag);
   }
 
   /** Resolves false when the delete waits for L2 to come back. @throws DeleteQueueFullError */
   delete(key: string): Promise<boolean> {
-    const overtaken = this.#sets.get(key);
+    const pending = this.#sets.get(key);
     this.#sets.delete(key);
     const result = this.#changed(key, this.#changes.delete(key));
-    overtaken?.resolve(result);
+    pending?.overtaken.resolve(result);
     return result;
   }
 

@@ -69,6 +69,30 @@ test('a write that L2 refuses fails no caller and stops no read', async () => {
   expect(await there.get('a')).toBe('value');
 });
 
+test('a write that L2 does not answer in time keeps others from asking it', async () => {
+  const never = () => new Promise<never>(() => undefined);
+  const read = vi.fn(tier.read);
+  const cache = open({ l2: { ...busless, timeoutMs: 50, read, delete: never } });
+  await cache.get('before');
+  read.mockClear();
+  const deleted = cache.delete('a');
+  await vi.advanceTimersByTimeAsync(50);
+  expect(await deleted).toEqual({ acknowledged: false });
+  expect(await cache.get('b')).toBeUndefined();
+  expect(read).not.toHaveBeenCalled();
+});
+
+test('a set is not written while a delete of its key waits', async () => {
+  const cache = open();
+  await cache.get('a');
+  tier.fail('delete');
+  expect(await cache.delete('a')).toEqual({ acknowledged: false });
+  const before = tier.calls.write;
+  expect(await cache.set('a', 'new')).toEqual({ acknowledged: false });
+  expect(tier.calls.write).toBe(before);
+  expect(cache.peek('a')).toBe('new');
+});
+
 test('a delete waits for L2, and its key is neither read from L2 nor written there meanwhile', async () => {
   const [here, there] = [open(), open()];
   await here.set('a', 'old');

@@ -95,18 +95,11 @@ function mayBeKept<Request extends IncomingMessage>(
 /** Sessions set their cookie when the headers are about to go out: nobody may keep the response then. */
 function watchForCookies(response: ServerResponse): void {
   const setHeader = response.setHeader.bind(response);
-  const appendHeader = response.appendHeader.bind(response);
-  const look = (name: string) => {
-    if (name.toLowerCase() !== 'set-cookie') return;
-    for (const kept of ['Age', 'Surrogate-Key', 'Cache-Tag']) response.removeHeader(kept);
-    for (const [own, no] of Object.entries(noStore)) setHeader(own, no);
-  };
   response.setHeader = (name, value) => {
-    look(name);
+    if (name.toLowerCase() === 'set-cookie') {
+      for (const kept of ['Age', 'Surrogate-Key', 'Cache-Tag']) response.removeHeader(kept);
+      for (const [own, no] of Object.entries(noStore)) setHeader(own, no);
+    }
     return setHeader(name, value);
-  };
-  response.appendHeader = (name, value) => {
-    look(name);
-    return appendHeader(name, value);
   };
 }
