@@ -53,12 +53,12 @@ test('tags of every kind end the values that have them, in all processes', async
   }
 });
 
-test('a value may have 10,000 tags, and each of them ends it', async () => {
+test('a value may have 2,000 tags, and each of them ends it', async () => {
   const [here, there] = [open(), open()];
-  const tags = Array.from({ length: 10_000 }, (_, i) => `tag, ${i}`);
+  const tags = Array.from({ length: 2000 }, (_, i) => `tag, ${i}`);
   await here.getOrSet('a', () => 'value', { tags });
   expect(await there.get('a')).toBe('value');
-  await there.invalidateTags('tag, 9999');
+  await there.invalidateTags('tag, 1999');
   await vi.waitFor(() => expect(here.peek('a')).toBeUndefined());
   expect(await here.get('a')).toBeUndefined();
 });
