@@ -53,7 +53,7 @@ export interface PartitionQueue extends TopicPartition {
 export interface PendingRecord extends RawRecord {
   /** How many bytes it takes in a batch, at most. */
   readonly bytes: number;
-  /** When it is given up, in ms of the clock: the driver looks at it between two attempts. */
+  /** When it is given up, in ms of the clock. It may move: the driver looks at it between two attempts. */
   readonly deadlineMs: number;
   /** @param offset undefined when the broker knows the record from an earlier attempt and no longer says where it is */
   written(offset: number | undefined): void;

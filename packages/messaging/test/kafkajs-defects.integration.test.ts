@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { createMessaging, defineTopic, PoisonError } from '@shopgpt/messaging';
 import { startKafka, startProxy } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { Driver, DriverProducer } from '../src/driver.ts';
 import { kafkajs } from '../src/kafkajs/index.ts';
 import { Log, TextQueue } from './driver-log.ts';
@@ -231,6 +233,64 @@ describe('a batch that cannot be read', () => {
     await whole?.send('whole');
     await expect.poll(() => log.texts).toEqual(['whole']);
     await expect.poll(() => log.texts, { timeout: 15_000 }).toEqual(['whole', 'broken on its way']);
+  });
+});
+
+describe('a message that can never be handled', () => {
+  /** Three on one partition, of which the second is poison. */
+  async function threeOn(topic: string): Promise<void> {
+    const queue = new TextQueue(ourProducer(ours()), { topic, partition: 0 });
+    for (const text of ['"before"', '"poison"', '"after"']) await queue.send(text);
+  }
+
+  test('bare: crashes the consumer again and again, and its partition is blocked for ever', async () => {
+    const topic = await newTopic();
+    await threeOn(topic);
+    const groupId = randomUUID();
+    const consumer = bare().consumer({ groupId, retry: { retries: 1, initialRetryTime: 10 } });
+    await consumer.connect();
+    closing.push(() => consumer.disconnect());
+    // How many poisoned calls there were at each crash.
+    const crashes: number[] = [];
+    consumer.on(consumer.events.CRASH, () => crashes.push(poisoned().length));
+    const delivered: string[] = [];
+    const poisoned = () => delivered.filter((text) => text === '"poison"');
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message }) => {
+        delivered.push(String(message.value));
+        if (String(message.value) === '"poison"') throw new Error('it never works');
+      },
+    });
+    await expect.poll(() => new Set(crashes).size, { timeout: 30_000 }).toBeGreaterThan(3);
+    expect(delivered).not.toContain('"after"');
+    expect(await ours().admin.committed(groupId, topic)).toEqual([1]);
+  });
+
+  test('ours: goes to the dead letters, and its partition goes on', async () => {
+    const messaging = createMessaging({ name: 'shop', driver: ours() });
+    closing.push(() => messaging.close());
+    const topic = defineTopic({
+      name: `defects-${randomUUID()}`,
+      partitions: 1,
+      schema: z.string(),
+    });
+    await messaging.provision([topic]);
+    await threeOn(topic.name);
+    const group = randomUUID();
+    const delivered: string[] = [];
+    messaging.subscribe(
+      topic,
+      (text) => {
+        delivered.push(text);
+        if (text === 'poison') throw new PoisonError('it never works');
+      },
+      { group, order: 'partition' },
+    );
+    await messaging.start();
+    await expect.poll(() => delivered).toEqual(['before', 'poison', 'after']);
+    await expect.poll(() => ours().admin.committed(group, topic.name)).toEqual([3]);
+    expect(await stored(`${topic.name}.dlq`)).toEqual(['"poison"']);
   });
 });
 

@@ -2,6 +2,7 @@ import { createMessaging, defineTopic, PoisonError } from '@shopgpt/messaging';
 import { type MemoryDriver, memory, memoryBroker } from '@shopgpt/messaging/memory';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { seeded } from './faults/random.ts';
 
 const RUNS = 300;
 const KEYS = 8;
@@ -18,17 +19,6 @@ const topic = defineTopic({
 interface Work {
   readonly key: string;
   readonly n: number;
-}
-
-/** The same numbers for the same seed (mulberry32, by Tommy Ettinger). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** One run: processes that share a group are killed at random moments and replaced. */

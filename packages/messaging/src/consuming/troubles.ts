@@ -17,12 +17,10 @@ export class Troubles {
     return this.#reasons.size;
   }
 
+  /** Each once, however many suffer from it. */
   reasons(): string[] {
-    const told: string[] = [];
-    for (const reason of this.#reasons.values()) {
-      if (told.length === MOST_TOLD) return [...told, `and ${this.#reasons.size - MOST_TOLD} more`];
-      told.push(reason);
-    }
-    return told;
+    const reasons = [...new Set(this.#reasons.values())];
+    if (reasons.length <= MOST_TOLD) return reasons;
+    return [...reasons.slice(0, MOST_TOLD), `and ${reasons.length - MOST_TOLD} more`];
   }
 }

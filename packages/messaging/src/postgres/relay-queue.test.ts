@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { bytes, numbered, record } from '../testing/contract/world.ts';
+import { manualClock } from '../testing/manual-clock.ts';
+import { Fence } from './fence.ts';
 import { RelayQueue } from './relay-queue.ts';
 
 const place = { topic: 't', partition: 0 };
@@ -11,7 +13,9 @@ function setUp(count: number) {
     topic: 't',
     record: record({ value: bytes('x'.repeat(100)) }),
   }));
-  const queue = new RelayQueue(place, rows, 1_000);
+  const clock = manualClock();
+  const lead = { leadsUntilMs: 5_000 };
+  const queue = new RelayQueue(place, rows, new Fence(clock, lead, 30_000));
   const state = { isDone: false };
   void queue.done.then(() => {
     state.isDone = true;
@@ -21,13 +25,12 @@ function setUp(count: number) {
     await Promise.resolve();
     return state.isDone;
   };
-  return { queue, sent, isDone };
+  return { clock, lead, queue, sent, isDone };
 }
 
 test('gives its rows in order, no more bytes than asked for and at least one', () => {
   const { queue } = setUp(5);
   const [first] = queue.take(1);
-  expect(first?.deadlineMs).toBe(1_000);
   const each = first?.bytes ?? 0;
   expect(queue.take(each * 2 + 1)).toHaveLength(2);
   expect(queue.take(each * 10)).toHaveLength(2);
@@ -77,4 +80,26 @@ test('is no failure when it is stopped after everything was taken', async () => 
   one?.written(0);
   expect(await isDone()).toBe(true);
   expect(queue.failure).toBeUndefined();
+});
+
+test('gives nothing when it is not sure any more that the relay leads', async () => {
+  const { clock, queue, sent, isDone } = setUp(3);
+  const [one] = queue.take(1);
+  clock.advance(5_000);
+  expect(queue.take(1_000)).toEqual([]);
+  expect(await isDone()).toBe(false);
+  one?.written(0);
+  expect(await isDone()).toBe(true);
+  expect(sent()).toEqual(['0']);
+  expect(queue.failure?.message).toBe('it is not sure any more that this relay leads');
+});
+
+test('what was taken is tried for as long as the relay leads, and no longer than a batch may take', () => {
+  const { lead, queue } = setUp(1);
+  const [one] = queue.take(1);
+  expect(one?.deadlineMs).toBe(5_000);
+  lead.leadsUntilMs = 29_000;
+  expect(one?.deadlineMs).toBe(29_000);
+  lead.leadsUntilMs = 60_000;
+  expect(one?.deadlineMs).toBe(30_000);
 });

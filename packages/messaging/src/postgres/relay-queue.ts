@@ -1,6 +1,7 @@
 import type { PartitionQueue, PendingRecord } from '../driver.ts';
 import { recordBytes } from '../producing/delivery.ts';
 import type { TopicPartition } from '../record.ts';
+import type { Fence } from './fence.ts';
 import type { OutboxRow } from './outbox-table.ts';
 
 /**
@@ -17,23 +18,20 @@ export class RelayQueue implements PartitionQueue {
   /** Why the first row that is not failed. */
   failure: Error | undefined;
   readonly #done = Promise.withResolvers<void>();
-  readonly #deadlineMs: number;
+  readonly #fence: Fence;
   #waiting: readonly OutboxRow[];
   #underWay = 0;
 
-  constructor(
-    { topic, partition }: TopicPartition,
-    rows: readonly OutboxRow[],
-    deadlineMs: number,
-  ) {
+  constructor({ topic, partition }: TopicPartition, rows: readonly OutboxRow[], fence: Fence) {
     this.topic = topic;
     this.partition = partition;
     this.done = this.#done.promise;
     this.#waiting = rows;
-    this.#deadlineMs = deadlineMs;
+    this.#fence = fence;
   }
 
   take(maxBytes: number): readonly PendingRecord[] {
+    if (this.#fence.isShut) this.stop(new Error('it is not sure any more that this relay leads'));
     const taken: PendingRecord[] = [];
     let bytes = 0;
     for (const row of this.#waiting) {
@@ -55,10 +53,13 @@ export class RelayQueue implements PartitionQueue {
   }
 
   #pending(row: OutboxRow): PendingRecord {
+    const fence = this.#fence;
     return {
       ...row.record,
       bytes: recordBytes(row.record),
-      deadlineMs: this.#deadlineMs,
+      get deadlineMs() {
+        return fence.untilMs;
+      },
       written: () => {
         this.sent.push(row);
         this.#settle(1);

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Driver, DriverProducer } from '../driver.ts';
 import { partitionForKey } from '../topics/murmur2.ts';
+import { Fence, type Lead } from './fence.ts';
 import type { OutboxRow } from './outbox-table.ts';
 import { RelayQueue } from './relay-queue.ts';
 
@@ -29,7 +30,8 @@ export class RelaySender {
   }
 
   /** Rejects nothing. */
-  async send(rows: readonly OutboxRow[]): Promise<SendResult> {
+  async send(rows: readonly OutboxRow[], lead: Lead): Promise<SendResult> {
+    const fence = new Fence(this.#clock, lead, DELIVERY_TIMEOUT_MS);
     const late = new AbortController();
     const callOff = this.#clock.after(DELIVERY_TIMEOUT_MS, () =>
       late.abort(new Error(`a batch was not delivered within ${DELIVERY_TIMEOUT_MS} ms`)),
@@ -37,7 +39,7 @@ export class RelaySender {
     const signal = AbortSignal.any([late.signal, this.#ended.signal]);
     const results = await Promise.all(
       [...Map.groupBy(rows, ({ topic }) => topic)].map(([topic, ofTopic]) =>
-        this.#sendTopic(topic, ofTopic, signal),
+        this.#sendTopic(topic, ofTopic, fence, signal),
       ),
     );
     callOff();
@@ -56,11 +58,12 @@ export class RelaySender {
   async #sendTopic(
     topic: string,
     rows: readonly OutboxRow[],
+    fence: Fence,
     signal: AbortSignal,
   ): Promise<SendResult> {
     try {
       const partitions = await this.#producer.partitionsOf(topic, signal);
-      const queues = this.#queues(topic, rows, partitions);
+      const queues = this.#queues(topic, rows, partitions, fence);
       await this.#deliver(queues, signal);
       const failure = queues.find((queue) => queue.failure)?.failure;
       const sent = queues.flatMap((queue) => queue.sent);
@@ -70,14 +73,18 @@ export class RelaySender {
     }
   }
 
-  #queues(topic: string, rows: readonly OutboxRow[], partitions: number): RelayQueue[] {
-    const deadlineMs = this.#clock.now() + DELIVERY_TIMEOUT_MS;
+  #queues(
+    topic: string,
+    rows: readonly OutboxRow[],
+    partitions: number,
+    fence: Fence,
+  ): RelayQueue[] {
     const keyless = randomInt(partitions);
     const byPartition = Map.groupBy(rows, ({ record: { key } }) =>
       key ? partitionForKey(key, partitions) : keyless,
     );
     return [...byPartition].map(
-      ([partition, some]) => new RelayQueue({ topic, partition }, some, deadlineMs),
+      ([partition, some]) => new RelayQueue({ topic, partition }, some, fence),
     );
   }
 

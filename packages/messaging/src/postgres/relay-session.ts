@@ -2,34 +2,50 @@ import { createHash } from 'node:crypto';
 import { type Clock, settledWithin } from '../clock.ts';
 import type { ClientPool, PooledClient, Queryable } from './client.ts';
 import { PooledConnectionError } from './errors.ts';
+import type { Lead } from './fence.ts';
 import { outboxChannel } from './outbox.ts';
 
+/** The database ends a session that is silent for longer, and so frees its lock, in ms. */
+const SILENCE_MS = 5_000;
+/** How long a session is silent while all is well, in ms. */
+const BEAT_MS = 1_000;
 /** A statement that takes longer is given up with its connection, in ms. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
-/** One connection to the database, on which a relay waits, or leads. */
-export class RelaySession implements Queryable {
+/**
+ * One connection to the database, on which a relay waits, or leads. Its lock lasts as long as its session, so
+ * a process that is stopped, or cut off, must not keep that: the database ends a session that says nothing
+ * (`idle_session_timeout`) or takes nothing (`tcp_user_timeout`, on Linux), and a beat says something in time.
+ */
+export class RelaySession implements Queryable, Lead {
   readonly #client: PooledClient;
   readonly #clock: Clock;
   readonly #table: string;
   readonly #lost = new AbortController();
   #wake = Promise.withResolvers<void>();
   #isLeader = false;
+  /** When the last statement that was answered left us: its session was there then, at the earliest. */
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #beating: Promise<void> | undefined;
+  #callOffBeat: () => void = () => undefined;
 
   /** @throws PooledConnectionError; what the database says */
   static async open(pool: ClientPool, table: string, clock: Clock): Promise<RelaySession> {
     const session = new RelaySession(await pool.connect(), table, clock);
     try {
       await session.#checkDirect();
-      await session.query(`listen ${outboxChannel(table)}`);
+      await session.query(`set idle_session_timeout = ${SILENCE_MS};
+        set tcp_user_timeout = ${SILENCE_MS};
+        set statement_timeout = ${STATEMENT_TIMEOUT_MS};
+        listen ${outboxChannel(table)}`);
       return session;
     } catch (error) {
-      session.abandon(error);
+      session.end(error);
       throw error;
     }
   }
 
-  constructor(client: PooledClient, table: string, clock: Clock) {
+  private constructor(client: PooledClient, table: string, clock: Clock) {
     this.#client = client;
     this.#clock = clock;
     this.#table = table;
@@ -41,28 +57,23 @@ export class RelaySession implements Queryable {
     return this.#isLeader;
   }
 
-  /** Aborted when the connection is gone, and with it the leadership. */
+  /** The database counts from when it has answered, which is after we asked. */
+  get leadsUntilMs(): number {
+    return this.#isLeader ? this.#askedMs + SILENCE_MS : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Aborted when the session is over, and with it the leadership. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
+  /** One statement after the other: node-postgres is to queue none. */
   async query(text: string, values: unknown[] = []): ReturnType<Queryable['query']> {
-    this.lost.throwIfAborted();
-    const late = this.#clock.after(STATEMENT_TIMEOUT_MS, () =>
-      this.abandon(new Error(`the database did not answer for ${STATEMENT_TIMEOUT_MS} ms`)),
-    );
-    const gone = Promise.withResolvers<never>();
-    const onLost = () => gone.reject(this.lost.reason);
-    this.lost.addEventListener('abort', onLost, { once: true });
-    try {
-      return await Promise.race([this.#client.query(text, values), gone.promise]);
-    } finally {
-      late();
-      this.lost.removeEventListener('abort', onLost);
-    }
+    await this.#beating;
+    return this.#ask(text, values, STATEMENT_TIMEOUT_MS);
   }
 
-  /** Whether this relay leads from now on; one does, for as long as its connection lives. */
+  /** Whether this relay leads from now on; one does, for as long as its session lives. */
   async tryLead(): Promise<boolean> {
     if (this.#isLeader) return true;
     const { rows } = await this.query('select pg_try_advisory_lock($1::bigint) as is_leader', [
@@ -70,6 +81,11 @@ export class RelaySession implements Queryable {
     ]);
     this.#isLeader = rows[0]?.['is_leader'] === true;
     return this.#isLeader;
+  }
+
+  /** Asks the database once more, unless it has just answered: a slow statement says little when it is over. */
+  async confirmLead(): Promise<void> {
+    if (this.leadsUntilMs - this.#clock.now() < SILENCE_MS / 2) await this.query('select 1');
   }
 
   /** Waits until somebody writes into the outbox, but no longer than that. */
@@ -82,34 +98,51 @@ export class RelaySession implements Queryable {
     this.#wake.resolve();
   }
 
-  /** Gives the connection back as it was. Rejects nothing. */
-  async close(): Promise<void> {
+  /** Ends the connection, and so the lock: nobody else gets it out of the pool, with our settings. */
+  end(reason: unknown): void {
+    if (this.lost.aborted) return;
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    this.#isLeader = false;
+    this.#callOffBeat();
+    this.#lost.abort(error);
+    this.wake();
+    // It may still say why it ends: nobody else would listen to its errors.
+    this.#client.removeListener('notification', this.#onNotification);
+    this.#client.release(error);
+  }
+
+  async #ask(text: string, values: unknown[], limitMs: number): ReturnType<Queryable['query']> {
+    this.lost.throwIfAborted();
+    this.#callOffBeat();
+    const nowMs = this.#clock.now();
+    const late = this.#clock.after(limitMs, () =>
+      this.end(new Error(`the database did not answer for ${limitMs} ms`)),
+    );
+    const gone = Promise.withResolvers<never>();
+    const onLost = () => gone.reject(this.lost.reason);
+    this.lost.addEventListener('abort', onLost, { once: true });
     try {
-      await this.query(`unlisten ${outboxChannel(this.#table)}`);
-      if (this.#isLeader) {
-        await this.query('select pg_advisory_unlock($1::bigint)', [lockKey(this.#table)]);
-      }
-      this.#release();
-    } catch (error) {
-      this.abandon(error);
+      const answer = await Promise.race([this.#client.query(text, values), gone.promise]);
+      this.#askedMs = nowMs;
+      return answer;
+    } finally {
+      late();
+      this.lost.removeEventListener('abort', onLost);
+      this.#beatLater();
     }
   }
 
-  /** Gives the connection back as one that cannot be used. */
-  abandon(reason: unknown): void {
+  #beatLater(): void {
     if (this.lost.aborted) return;
-    const error = reason instanceof Error ? reason : new Error(String(reason));
-    this.#lost.abort(error);
-    this.wake();
-    this.#release(error);
+    this.#callOffBeat = this.#clock.after(BEAT_MS, () => {
+      this.#beating = this.#beat();
+    });
   }
 
-  #release(error?: Error): void {
-    this.#isLeader = false;
-    this.#client.removeListener('notification', this.#onNotification);
-    // A connection that is given up may still say why: nobody else would listen.
-    if (!error) this.#client.removeListener('error', this.#onError);
-    this.#client.release(error);
+  /** Rejects nothing. */
+  async #beat(): Promise<void> {
+    await this.#ask('select 1', [], SILENCE_MS).catch((error: unknown) => this.end(error));
+    this.#beating = undefined;
   }
 
   /** A pooler in between gives every transaction another session: locks and LISTEN would mean nothing. */
@@ -122,7 +155,7 @@ export class RelaySession implements Queryable {
   }
 
   readonly #onNotification = (): void => this.wake();
-  readonly #onError = (error: Error): void => this.abandon(error);
+  readonly #onError = (error: Error): void => this.end(error);
 }
 
 /** Each table has a lock of its own. */

@@ -2,27 +2,20 @@ import { announce, type Component } from '../announce.ts';
 import { checkCount, checkKnown, checkMs } from '../check.ts';
 import { type Clock, settledWithin, systemClock } from '../clock.ts';
 import type { CloseOptions } from '../close-options.ts';
-import type { Driver } from '../driver.ts';
 import { driverOf } from '../drivers.ts';
 import type { Messaging } from '../messaging.ts';
 import { type ClientPool, checkTable } from './client.ts';
 import { PooledConnectionError } from './errors.ts';
 import { HeldTopics } from './held-topics.ts';
-import {
-  figuresOf,
-  nextRows,
-  type OutboxFigures,
-  type OutboxRow,
-  removeRows,
-} from './outbox-table.ts';
-import { RelaySender } from './relay-sender.ts';
+import type { OutboxFigures } from './outbox-table.ts';
 import { RelaySession } from './relay-session.ts';
+import { noFigures, type RelayParts, RelayTerm } from './relay-term.ts';
 
 /** What `relay` takes. */
 export interface RelayOptions {
   /**
    * node-postgres' `Pool`, with direct connections to the database. The relay takes one client out of it and
-   * keeps it, for its lock and to hear of new rows.
+   * keeps it, for its lock and to hear of new rows; in the end that connection is closed.
    */
   readonly pool: ClientPool;
   /** Whose driver sends. Close the relay before it. */
@@ -74,14 +67,16 @@ export interface Relay extends AsyncDisposable {
 
 /** Between two tries to get a connection: doubled, up to the second figure, in ms. */
 const RECONNECT_MS = { first: 100, longest: 5_000 };
-/** How soon rows are looked at again that wait for an open transaction, in ms. */
-const FENCE_POLL_MS = 20;
-const FIGURES_EVERY_MS = 5_000;
+/** How long it may take to delete what was sent when `close` ran out of time, in ms. */
 const CLOSE_GRACE_MS = 1_000;
 
 /**
  * Sends the rows of an outbox to Kafka, each at least once and those of a key in their order. Run one in every
- * process: one of them leads, another takes over when its connection ends.
+ * process: one of them leads, and another takes over within `pollMs` after its connection ends. That of a
+ * process which is stopped, or cut off, is ended by the database after 5 s of silence; a statement that is
+ * still at work there has 30 s to end. A relay that was stopped for longer sends no further row when it goes
+ * on. What its connections to Kafka still carry then are rows that its successor sends too, in the same order
+ * and with the same `x-message-id`.
  *
  * @throws TypeError or RangeError that names the option and its value
  */
@@ -91,20 +86,12 @@ export function relay(options: RelayOptions): Relay {
 
 class PostgresRelay implements Relay {
   readonly #pool: ClientPool;
-  readonly #driver: Driver;
-  readonly #table: string;
-  readonly #batchSize: number;
-  readonly #pollMs: number;
-  readonly #clock: Clock;
-  readonly #held: HeldTopics;
+  readonly #parts: RelayParts;
   readonly #component: Component;
   readonly #leaveRegistry: () => void;
   readonly #counts = { sent: 0, failedBatches: 0, connectionFailures: 0 };
   readonly #stopping = new AbortController();
-  #figures: OutboxFigures = noFigures;
-  #figuresAtMs = Number.NEGATIVE_INFINITY;
-  #session: RelaySession | undefined;
-  #sender: RelaySender | undefined;
+  #term: RelayTerm | undefined;
   #running: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   /** Why there is no connection now. */
@@ -116,13 +103,11 @@ class PostgresRelay implements Relay {
     if (typeof pool?.connect !== 'function') throw new TypeError('pool must have connect()');
     checkCount('batchSize', batchSize);
     checkMs('pollMs', pollMs, 1);
-    this.#driver = driverOf(messaging);
+    checkTable('table', table);
+    const clock = options.clock ?? systemClock;
+    const [driver, held] = [driverOf(messaging), new HeldTopics(clock)];
     this.#pool = pool;
-    this.#table = checkTable('table', table);
-    this.#batchSize = batchSize;
-    this.#pollMs = pollMs;
-    this.#clock = options.clock ?? systemClock;
-    this.#held = new HeldTopics(this.#clock);
+    this.#parts = { driver, table, batchSize, pollMs, clock, held, counts: this.#counts };
     this.#component = { kind: 'relay', name: table, stats: () => this.stats() };
     this.#leaveRegistry = announce(this.#component);
   }
@@ -137,18 +122,18 @@ class PostgresRelay implements Relay {
   health(): RelayHealth {
     if (this.#closing) return { status: 'down', reasons: ['it is closed'] };
     if (!this.#running) return { status: 'starting', reasons: ['it is not started'] };
-    const reasons = this.#held.reasons();
+    const reasons = this.#parts.held.reasons();
     if (this.#stopping.signal.aborted) return { status: 'down', reasons: [String(this.#trouble)] };
-    if (!this.#session) reasons.push(`no connection to the database: ${String(this.#trouble)}`);
+    if (!this.#term) reasons.push(`no connection to the database: ${String(this.#trouble)}`);
     return { status: reasons.length > 0 ? 'degraded' : 'up', reasons };
   }
 
   stats(): RelayStats {
     return {
       ...this.#counts,
-      ...this.#figures,
-      isLeader: this.#session?.isLeader ?? false,
-      heldTopics: this.#held.size,
+      ...(this.#term?.figures ?? noFigures),
+      isLeader: this.#term?.isLeader ?? false,
+      heldTopics: this.#parts.held.size,
     };
   }
 
@@ -163,31 +148,34 @@ class PostgresRelay implements Relay {
   }
 
   async #close(timeoutMs: number): Promise<void> {
+    const { clock } = this.#parts;
     this.#stopping.abort();
-    this.#session?.wake();
+    this.#term?.wake();
     const running = this.#running ?? Promise.resolve();
-    await settledWithin(this.#clock, timeoutMs, running);
-    await this.#sender?.end();
-    await settledWithin(this.#clock, CLOSE_GRACE_MS, running);
-    this.#session?.abandon(new Error('the relay was closed'));
+    await settledWithin(clock, timeoutMs, running);
+    await this.#term?.stopSending();
+    await settledWithin(clock, CLOSE_GRACE_MS, running);
+    this.#term?.end(new Error('the relay was closed'));
     this.#leaveRegistry();
   }
 
   /** One connection after the other, until `close`. @param first settles when the first was tried */
   async #run(first: PromiseWithResolvers<void>): Promise<void> {
+    const { table, clock } = this.#parts;
     let waitMs = RECONNECT_MS.first;
     while (!this.#stopping.signal.aborted) {
       try {
-        this.#session = await RelaySession.open(this.#pool, this.#table, this.#clock);
+        const session = await RelaySession.open(this.#pool, table, clock);
         waitMs = RECONNECT_MS.first;
+        this.#term = new RelayTerm(session, this.#parts);
         first.resolve();
-        await this.#work(this.#session);
+        await this.#term.run(this.#stopping.signal);
       } catch (error) {
         this.#counts.connectionFailures += 1;
         this.#trouble = error;
         if (error instanceof PooledConnectionError) this.#refuse(error, first);
       }
-      this.#session = undefined;
+      this.#term = undefined;
       first.resolve();
       await this.#pause(waitMs);
       waitMs = Math.min(2 * waitMs, RECONNECT_MS.longest);
@@ -200,66 +188,6 @@ class PostgresRelay implements Relay {
     first.reject(error);
   }
 
-  /** Waits for the lead, and leads, until `close`. @throws when the connection is lost */
-  async #work(session: RelaySession): Promise<void> {
-    try {
-      while (!this.#stopping.signal.aborted) {
-        const waitMs = (await session.tryLead()) ? await this.#lead(session) : this.#pollMs;
-        if (waitMs > 0 && !this.#stopping.signal.aborted) await session.idle(waitMs);
-        session.lost.throwIfAborted();
-      }
-      await this.#endSender();
-      await session.close();
-    } catch (error) {
-      session.abandon(error);
-      throw error;
-    } finally {
-      await this.#endSender();
-      this.#figures = noFigures;
-    }
-  }
-
-  /** Sends one batch. @returns how long to wait before the next, in ms */
-  async #lead(session: RelaySession): Promise<number> {
-    await this.#measure(session);
-    const held = this.#held.topics();
-    const { rows, isFenced } = await nextRows(session, this.#table, this.#batchSize, held);
-    if (rows.length > 0) {
-      await this.#send(session, rows);
-      return 0;
-    }
-    if (!isFenced) this.#held.forgetOver();
-    return Math.min(this.#pollMs, isFenced ? FENCE_POLL_MS : this.#held.soonestMs());
-  }
-
-  async #send(session: RelaySession, rows: readonly OutboxRow[]): Promise<void> {
-    this.#sender ??= new RelaySender(this.#driver, this.#clock);
-    const sender = this.#sender;
-    // Without the connection another relay leads already: what goes out now would come twice.
-    const end = () => void sender.end();
-    session.lost.addEventListener('abort', end, { once: true });
-    const { sent, failures } = await sender.send(rows);
-    session.lost.removeEventListener('abort', end);
-    if (failures.size > 0) this.#counts.failedBatches += 1;
-    for (const { topic } of sent) this.#held.release(topic);
-    for (const [topic, error] of failures) this.#held.hold(topic, error);
-    await removeRows(session, this.#table, sent);
-    this.#counts.sent += sent.length;
-  }
-
-  async #endSender(): Promise<void> {
-    const sender = this.#sender;
-    this.#sender = undefined;
-    await sender?.end();
-  }
-
-  async #measure(session: RelaySession): Promise<void> {
-    if (this.#clock.now() - this.#figuresAtMs < FIGURES_EVERY_MS && this.#figures !== noFigures)
-      return;
-    this.#figuresAtMs = this.#clock.now();
-    this.#figures = await figuresOf(session, this.#table);
-  }
-
   /** Ends early when the relay is closed. */
   async #pause(ms: number): Promise<void> {
     const { signal } = this.#stopping;
@@ -267,9 +195,7 @@ class PostgresRelay implements Relay {
     const stopped = Promise.withResolvers<void>();
     const stop = () => stopped.resolve();
     signal.addEventListener('abort', stop, { once: true });
-    await settledWithin(this.#clock, ms, stopped.promise);
+    await settledWithin(this.#parts.clock, ms, stopped.promise);
     signal.removeEventListener('abort', stop);
   }
 }
-
-const noFigures: OutboxFigures = { backlog: 0, oldestMs: 0, oldestTransactionMs: 0 };

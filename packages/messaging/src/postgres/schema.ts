@@ -11,7 +11,7 @@ export interface TableOptions {
  * `aggregatetype`, `aggregateid`, `type` and `payload` are those that Debezium's outbox event router reads, with
  * `route.topic.replacement` set to `${routedByValue}`.
  *
- * The index is for the relay, which reads the oldest rows first. PostgreSQL 13 or newer.
+ * The index is for the relay, which reads the oldest rows first. PostgreSQL 14 or newer.
  *
  * @throws TypeError when the table's name is none
  */

@@ -1,12 +1,18 @@
 /** What a relay in a process of its own says. */
 export type ToParent =
-  | { readonly kind: 'leads' }
+  | { readonly kind: 'leads' | 'follows' }
   | {
       readonly kind: 'write';
       readonly id: number;
       readonly partition: number;
-      readonly values: readonly string[];
+      readonly records: readonly SentRecord[];
     };
+
+/** What it sends. */
+export interface SentRecord {
+  readonly id: string;
+  readonly value: string;
+}
 
 /** The answer to a `write`. */
 export interface ToChild {

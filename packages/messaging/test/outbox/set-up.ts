@@ -11,9 +11,8 @@ import {
 import type { TestServer } from '@shopgpt/test-servers';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
-import { z } from 'zod';
-
-export const Event = z.object({ key: z.string(), n: z.number() });
+import type { z } from 'zod';
+import { Event } from './event.ts';
 
 /** What one test of the outbox works with: a table and a topic of its own. */
 export async function setUp(server: () => TestServer, partitions = 4) {
@@ -103,11 +102,12 @@ export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
   withinMs = 10_000,
+  everyMs = 10,
 ): Promise<void> {
   const endsAt = performance.now() + withinMs;
   while (!(await isSo())) {
     if (performance.now() > endsAt) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 
@@ -124,4 +124,22 @@ export function orderBreaks(sent: readonly { readonly key: string; readonly n: n
     latest.set(key, Math.max(before, n));
   }
   return breaks;
+}
+
+/** Fills an outbox as `enqueue` would, with so many messages of each key, n from 0 up. */
+export async function fillOutbox(
+  pool: pg.Pool,
+  { table, topic, keys, each }: { table: string; topic: string; keys: number; each: number },
+): Promise<void> {
+  await pool.query(
+    `insert into ${table} (id, aggregatetype, aggregateid, type, key, payload, headers)
+    select id, $1, 'k' || k, $1, convert_to('k' || k, 'utf8'),
+      convert_to(json_build_object('key', 'k' || k, 'n', n)::text, 'utf8'),
+      jsonb_build_array(jsonb_build_array('x-message-id', encode(convert_to(id::text, 'utf8'), 'base64')))
+    from (
+      select gen_random_uuid() as id, n, k
+      from generate_series(0, $2 - 1) n, generate_series(0, $3 - 1) k order by n, k
+    ) messages`,
+    [topic, each, keys],
+  );
 }
