@@ -19,7 +19,12 @@ export interface Caller<Result> extends Answer<Result> {
 }
 
 /** Stands where an answer was that nobody waits for any more. */
-const nobody: Answer<unknown> = { calls: 0, resolve: () => undefined, reject: () => undefined };
+const nobody: Answer<unknown> = { calls: 0, resolve: dropPromise, reject: () => undefined };
+
+/** A result that is a promise may fail unheard when nobody waits for it. */
+export function dropPromise(result: unknown): void {
+  if (result instanceof Promise) result.catch(() => undefined);
+}
 
 /** Items that are sent together, and who waits for each: `answers[i]` gets the result of `items[i]`. */
 export interface Part<Item, Result> {
@@ -50,8 +55,8 @@ export class Batch<Item, Result> implements Part<Item, Result>, Standing<Batch<I
   isTraced: boolean | undefined = undefined;
   /** Calls off the wait for company. */
   stopWaiting: (() => void) | undefined = undefined;
-  /** What to abort when it has left and nobody waits for it any more. */
-  context: { abort(reason: unknown): void } | undefined = undefined;
+  /** When it has left: to abort when nobody waits for it any more, to give up when nobody may. */
+  context: { abort(reason: unknown): void; giveUp(error: Error): void } | undefined = undefined;
   /** Cached answers which are to be given together with this batch. */
   riders: (() => void)[] | undefined = undefined;
   #done: PromiseWithResolvers<void> | undefined;

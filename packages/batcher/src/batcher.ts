@@ -42,7 +42,8 @@ export interface Batcher<Item, Result> extends AsyncDisposable {
   /**
    * Takes no more calls, sends what waits, and resolves when each call has its answer, at the latest
    * after `timeoutMs`: then the rest is rejected with `BatcherClosedError` and the signals of batches
-   * in flight abort. Never rejects, but throws `RangeError` for a bad `timeoutMs`.
+   * in flight abort. Of several calls, the one whose time is up first ends it. Rejects only with
+   * `RangeError`, for a bad `timeoutMs`.
    */
   close(options?: CloseOptions): Promise<void>;
   stats(): BatcherStats;
@@ -71,7 +72,7 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
   /** Observers know this object weakly: it must live as long as the batcher. */
   readonly #component: Component;
   readonly #leaveRegistry: () => void;
-  #closing: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(settings: Settings<Item, Result>) {
     this.name = settings.name;
@@ -84,14 +85,15 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
   add(item: Item, options?: AddOptions): Promise<Result> {
     // What is thrown in here becomes a rejection.
     return new Promise((resolve, reject) => {
-      if (this.#closing) throw new BatcherClosedError(this.name, false);
+      if (this.#isClosed) throw new BatcherClosedError(this.name, false);
       const signal = options?.signal;
       signal?.throwIfAborted();
       const caller: Caller<Result> = { calls: 1, resolve, reject, span: undefined };
       const { sizeOf, dedupeKey, groupBy } = this.#settings;
       const bytes = sizeOf ? this.#checkSize(sizeOf(item)) : 0;
+      const key = dedupeKey?.(item);
       const lane = groupBy ? this.#dispatcher.lane(groupBy(item)) : this.#dispatcher.onlyLane;
-      const shared = dedupeKey && this.#share(lane, item, dedupeKey(item), caller, bytes);
+      const shared = dedupeKey && this.#share(lane, item, key, caller, bytes);
       const batch = shared?.batch ?? this.#dispatcher.board(lane, item, caller, bytes);
       batch.isTraced ??= isTracing();
       if (batch.isTraced) caller.span = activeSpan();
@@ -107,8 +109,8 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
 
   async close({ timeoutMs = 5_000 }: CloseOptions = {}): Promise<void> {
     checkMs('timeoutMs', timeoutMs, { zero: true, infinite: true });
-    this.#closing ??= this.#drain(timeoutMs);
-    await this.#closing;
+    this.#isClosed = true;
+    await this.#drain(timeoutMs);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -216,7 +218,7 @@ class SlotBatcher<Item, Result> implements Batcher<Item, Result> {
     this.#dispatcher.abandonAll((batch) => {
       const error = new BatcherClosedError(this.name, batch.hasLeft);
       batch.reject(error);
-      batch.context?.abort(error);
+      batch.context?.giveUp(error);
     });
     this.#leaveRegistry();
   }

@@ -5,6 +5,8 @@ import type { BatchContext } from './options.ts';
 export class CallContext implements BatchContext {
   #controller: AbortController | undefined;
   #end: { readonly reason: unknown } | undefined;
+  /** Aborts, and ends the call of `process` that is under way, whatever that still does. */
+  giveUp: (error: Error) => void = (error) => this.abort(error);
   /** The span of the batch. */
   readonly span: Span | undefined;
 

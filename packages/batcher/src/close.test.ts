@@ -137,6 +137,36 @@ describe('close', () => {
     await expect(batcher.add(1)).rejects.toMatchObject({ code: 'ERR_BATCHER_CLOSED' });
   });
 
+  test('called again, may end sooner, but not later', async () => {
+    const { clock, backend, batcher } = setUp();
+    const lost = batcher.add(1).catch((error: Error) => error.name);
+    await backend.nextCall();
+    const first = batcher.close({ timeoutMs: 500 });
+    const sooner = batcher.close({ timeoutMs: 10 });
+    const later = batcher.close({ timeoutMs: 1_000 });
+    await nextTurn();
+    clock.advance(10);
+    await Promise.all([first, sooner, later]);
+    expect(await lost).toBe('BatcherClosedError');
+    expect(clock.timers).toBe(0);
+    await batcher.close({ timeoutMs: 0 });
+  });
+
+  test('waits no more for a batch that it has given up: no timer, no slot, no span', async () => {
+    const { clock, backend, batcher } = setUp({ timeoutMs: 60_000 });
+    const lost = batcher.add(1).catch((error: Error) => error.name);
+    await backend.nextCall();
+    await nextTurn();
+    expect(clock.timers).toBe(1);
+    const closed = batcher.close({ timeoutMs: 0 });
+    clock.advance(0);
+    await closed;
+    await nextTurn();
+    expect(await lost).toBe('BatcherClosedError');
+    expect(clock.timers).toBe(0);
+    expect(batcher.stats()).toMatchObject({ inFlight: 0, failedBatches: 1, timedOut: 0 });
+  });
+
   test('refuses a bad timeoutMs, and stays open', async () => {
     const { backend, batcher } = setUp();
     await expect(batcher.close({ timeoutMs: -1 })).rejects.toThrow(

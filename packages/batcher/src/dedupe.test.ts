@@ -131,16 +131,19 @@ test('equal keys of different groups stay apart', async () => {
   expect(backend.sent).toEqual([['a1'], ['b1']]);
 });
 
-test('an item that gave its place to another group can be added again', async () => {
-  const { add, backend } = setUp({
+test('an item that gave its place to another group refuses all its callers, and can be added again', async () => {
+  const { add, backend, batcher } = setUp({
     groupBy: ({ id }: Query) => id[0],
-    queue: { max: 2 },
+    queue: { max: 3 },
   });
-  const outcomes = Promise.allSettled([add('a1'), add('a2'), add('b1')]);
-  (await backend.nextCall()).resolve(['A']);
-  (await backend.nextCall()).resolve(['B']);
-  expect(await outcomes).toMatchObject([{ value: 'A' }, { reason: { max: 2 } }, { value: 'B' }]);
+  const outcomes = Promise.allSettled(['a1', 'a2', 'a2', 'b1'].map((id) => add(id)));
+  const [a, b] = [await backend.nextCall(), await backend.nextCall()];
+  expect(batcher.stats()).toMatchObject({ refused: 2, inFlight: 2 });
   const again = add('a2');
   (await backend.nextCall()).resolve(['A2']);
   expect(await again).toBe('A2');
+  a.resolve(['A']);
+  b.resolve(['B']);
+  const refused = { reason: { max: 3 } };
+  expect(await outcomes).toMatchObject([{ value: 'A' }, refused, refused, { value: 'B' }]);
 });

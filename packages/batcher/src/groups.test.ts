@@ -59,9 +59,10 @@ test('with a single slot, a group may take it', async () => {
 });
 
 describe('when the queue is full', () => {
-  async function flooded() {
+  async function flooded(options: object = {}) {
     const backend = scriptedBackend<string>();
     const batcher = createBatcher({
+      ...options,
       process: backend.process,
       groupBy,
       maxSize: 2,
@@ -90,6 +91,17 @@ describe('when the queue is full', () => {
       ...['rejected', 'rejected', 'rejected'],
     ]);
     expect((await outcomes)[5]).toMatchObject({ reason: { name: 'QueueFullError' } });
+  });
+
+  test('an item whose key cannot be made leaves no group behind that would have a share', async () => {
+    const dedupeKey = (item: string) => {
+      if (item === item.toUpperCase()) throw new Error('no key');
+      return item;
+    };
+    const { batcher } = await flooded({ dedupeKey });
+    for (const item of ['X', 'Y', 'Z']) await expect(batcher.add(item)).rejects.toThrow('no key');
+    const share = ['b0', 'b1', 'b2'].map((item) => batcher.add(item));
+    expect(await Promise.race([...share, nextTurn().then(() => 'they wait')])).toBe('they wait');
   });
 
   test('a group with its share, or more, is refused', async () => {

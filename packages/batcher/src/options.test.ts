@@ -47,6 +47,8 @@ test.each([
   [{ maxWaitMs: Number.POSITIVE_INFINITY }, 'maxWaitMs must be not negative'],
   [{ timeoutMs: 0 }, 'timeoutMs must be positive and at most 2147483647, or Infinity, got 0'],
   [{ timeoutMs: 2 ** 31 }, 'timeoutMs must be positive and at most 2147483647'],
+  [{ clock: {} }, 'clock.now must be a function, got undefined'],
+  [{ clock: { now: () => 0, after: 5 } }, 'clock.after must be a function, got 5'],
   [{ onBatchError: 'bisect' }, `onBatchError must be 'reject' or { bisect: { maxExtraCalls } }`],
   [{ onBatchError: null }, 'onBatchError must be'],
   [{ onBatchError: { bisect: true } }, 'bisecting sends items again, so its cap must be given'],

@@ -129,6 +129,8 @@ export function resolveOptions<Item, Result>(
   }
   const queue = resolveQueue(options.queue);
   const maxExtraCalls = extraCalls(onBatchError);
+  if (options.clock) checkFunction('clock.now', options.clock.now);
+  checkOptionalFunctions({ 'clock.after': options.clock?.after });
   const clock = clockOf(options.clock);
   const functions = { process, sizeOf, dedupeKey, groupBy, clock };
   const limits = { maxSize, maxBytes, maxWaitMs, concurrency, queue, timeoutMs, maxExtraCalls };

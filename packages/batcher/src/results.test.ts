@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type BatcherOptions, createBatcher, settled } from './index.ts';
+import { manualClock, scriptedBackend } from './testing/index.ts';
 
 interface Item {
   readonly id: string;
@@ -95,6 +96,15 @@ describe('an error reaches exactly the callers concerned', () => {
     await expect(batcher.add('toString')).rejects.toMatchObject({ name: 'ResultMissingError' });
   });
 
+  test('an item whose key cannot be made, or made into text', async () => {
+    const strange = Object.create(null);
+    const process = () => ({ a: 'A' });
+    const batcher = createBatcher<unknown, string>({ process });
+    const answers = ['a', strange, 'a'].map((item) => batcher.add(item));
+    const wrong = { status: 'rejected', reason: expect.any(TypeError) };
+    expect(await Promise.allSettled(answers)).toEqual([fulfilled('A'), wrong, fulfilled('A')]);
+  });
+
   class Rows {
     readonly rows = [];
   }
@@ -137,6 +147,57 @@ describe('an error reaches exactly the callers concerned', () => {
       ]);
       expect(batcher.stats().failedBatches).toBe(1);
     }
+  });
+});
+
+describe('a result that is a promise may fail unheard', () => {
+  const unheard = vi.fn();
+  beforeEach(() => {
+    unheard.mockClear();
+    process.on('unhandledRejection', unheard);
+  });
+  afterEach(() => void process.off('unhandledRejection', unheard));
+
+  const failing = (items: readonly number[]) =>
+    items.map((item) => Promise.reject(new Error(`no ${item}`)));
+  const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+  test('when its caller is gone, while the others get theirs', async () => {
+    const backend = scriptedBackend<number, Promise<never>>();
+    const batcher = createBatcher({ process: backend.process });
+    const controller = new AbortController();
+    const gone = batcher.add(1, controller).catch(() => 'gone');
+    const waits = expect(batcher.add(2)).rejects.toThrow('no 2');
+    const call = await backend.nextCall();
+    controller.abort();
+    call.resolve(failing(call.items));
+    await waits;
+    await nextTurn();
+    expect(await gone).toBe('gone');
+    expect(unheard).not.toHaveBeenCalled();
+  });
+
+  test('when there is one too many', async () => {
+    const batcher = createBatcher({ process: () => failing([1, 2]) });
+    await expect(batcher.add(1)).rejects.toMatchObject({ name: 'ResultShapeError' });
+    await nextTurn();
+    expect(unheard).not.toHaveBeenCalled();
+  });
+
+  test('when it comes after the timeout', async () => {
+    const clock = manualClock();
+    const backend = scriptedBackend<number, Promise<never>>();
+    const options = { onBatchError: { bisect: { maxExtraCalls: 2 } }, timeoutMs: 10, clock };
+    const batcher = createBatcher({ process: backend.process, ...options });
+    const outcomes = Promise.allSettled([batcher.add(1), batcher.add(2)]);
+    (await backend.nextCall()).reject(new Error('poison'));
+    const half = await backend.nextCall();
+    await nextTurn();
+    clock.advance(10);
+    await outcomes;
+    half.resolve(failing(half.items));
+    await nextTurn();
+    expect(unheard).not.toHaveBeenCalled();
   });
 });
 

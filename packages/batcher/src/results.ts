@@ -1,4 +1,4 @@
-import type { Answer, Part } from './batch.ts';
+import { type Answer, dropPromise, type Part } from './batch.ts';
 import { ResultMissingError, ResultShapeError, show } from './errors.ts';
 
 /** A result or an error for each item, in the order of the items; made by `settled`. */
@@ -42,7 +42,10 @@ export function handOut<Item, Result>(
   keyOf: (item: Item) => unknown,
 ): void {
   if (Array.isArray(results)) {
-    if (results.length !== items.length) throw wrongLength(name, results, items.length);
+    if (results.length !== items.length) {
+      dropPromises(results);
+      throw wrongLength(name, results, items.length);
+    }
     for (let i = 0; i < answers.length; i += 1) answers[i]?.resolve(results[i]);
   } else if (results instanceof SettledResults) {
     checkSettled(name, results.results, items.length);
@@ -52,11 +55,21 @@ export function handOut<Item, Result>(
   } else {
     const found = lookup<Result>(name, results);
     answers.forEach((answer, i) => {
-      const key = keyOf(items[i] as Item);
-      if (found.has(key)) answer.resolve(found.get(key));
-      else answer.reject(new ResultMissingError(name, key));
+      // A key that cannot be made, or made into text, is the error of that caller alone.
+      try {
+        const key = keyOf(items[i] as Item);
+        if (found.has(key)) answer.resolve(found.get(key));
+        else answer.reject(new ResultMissingError(name, key));
+      } catch (error) {
+        answer.reject(error);
+      }
     });
   }
+}
+
+/** Nobody waits for these results any more, or nobody knows whose they are. */
+export function dropPromises(results: unknown): void {
+  if (Array.isArray(results)) results.forEach(dropPromise);
 }
 
 function wrongLength(

@@ -5,7 +5,7 @@ import { CallContext } from './call-context.ts';
 import { Crowd } from './crowd.ts';
 import { BatchTimeoutError, ResultShapeError } from './errors.ts';
 import type { Settings } from './options.ts';
-import { handOut } from './results.ts';
+import { dropPromises, handOut } from './results.ts';
 import type { Counters } from './stats.ts';
 import { beginSpan, recordFailure, within } from './tracing.ts';
 
@@ -56,7 +56,7 @@ export class Sender<Item, Result> {
     counters.waitMs += batch.leftAtMs - batch.openedAtMs;
   }
 
-  /** Sends a batch or a part of it, and hands out what comes back. After a timeout nobody waits for that. */
+  /** Sends a batch or a part of it, and hands out what comes back. After a timeout that is dropped. */
   #call(part: Part<Item, Result>, context: CallContext, nowMs: number): Promise<void> {
     const { name, process, timeoutMs, clock } = this.#settings;
     return new Promise((resolve, reject) => {
@@ -66,14 +66,20 @@ export class Sender<Item, Result> {
         isOver = true;
         alarm?.callOff();
       };
-      const onTimeout = () => {
+      context.giveUp = (error) => {
         end();
-        this.#counters.timedOut += 1;
-        const error = new BatchTimeoutError(name, timeoutMs, part.items.length);
         context.abort(error);
         reject(error);
       };
+      const onTimeout = () => {
+        this.#counters.timedOut += 1;
+        context.giveUp(new BatchTimeoutError(name, timeoutMs, part.items.length));
+      };
       const onValue = (results: unknown) => {
+        if (isOver) {
+          dropPromises(results);
+          return;
+        }
         end();
         try {
           handOut(name, results, part, this.#keyOf);

@@ -29,6 +29,16 @@ describe('a process that has nothing else to do', () => {
     expect(printed).toEqual(['ERR_BATCHER_TIMEOUT']);
   });
 
+  test('exits when a batcher was closed whose batch never settles', async () => {
+    const printed = await output(`
+      const batcher = createBatcher({ timeoutMs: 600_000, process: () => new Promise(() => {}) });
+      batcher.add(1).catch((error) => console.log(error.code));
+      await new Promise((resolve) => setImmediate(resolve));
+      await batcher.close({ timeoutMs: 10 });
+    `);
+    expect(printed).toEqual(['ERR_BATCHER_CLOSED']);
+  });
+
   test('is not kept alive by a batcher that is idle', async () => {
     const printed = await output(`
       const batcher = createBatcher({ maxWaitMs: 60_000, maxSize: 1, process: async (items) => items });

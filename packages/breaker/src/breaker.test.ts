@@ -93,6 +93,18 @@ describe('a closed breaker', () => {
     expect(breaker.stats()).toMatchObject({ successes: 2, slow: 1, opened: 1 });
   });
 
+  test('forgets a slow call when its bucket leaves the window', async () => {
+    const { breaker, time } = manual({ slowCallMs: 5, intervalMs: 30, bucketMs: 10 });
+    await breaker.execute(() => {
+      time.nowMs += 5;
+    });
+    expect(breaker.counts.slow).toBe(1);
+    time.nowMs += 15;
+    expect(breaker.counts.slow).toBe(1);
+    time.nowMs += 10;
+    expect(breaker.counts).toMatchObject({ slow: 0, completed: 0 });
+  });
+
   test('excludes what classify excludes', async () => {
     const { breaker } = manual({
       classify: (outcome) => (outcome.ok && outcome.value === 404 ? 'excluded' : 'failure'),

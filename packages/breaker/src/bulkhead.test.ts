@@ -164,6 +164,22 @@ describe('bulkhead', () => {
     expect(policy.stats().running).toBe(0);
   });
 
+  test('serves a long queue whose work throws as it is called', async () => {
+    const { bulkhead, start, finish } = rig({ concurrency: 1, queue: { max: 20_000 } });
+    const running = start('a');
+    const calls = Array.from({ length: 20_000 }, (_, i) =>
+      bulkhead
+        .execute(() => {
+          throw i;
+        })
+        .catch((thrown: unknown) => thrown === i),
+    );
+    await finish('a');
+    await running;
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([true]));
+    expect(bulkhead.stats()).toMatchObject({ running: 0, queued: 0, failures: 20_000 });
+  });
+
   const bad: [object, string][] = [
     [{ concurrency: 0 }, 'bulkhead.concurrency must be a positive integer, got 0'],
     [

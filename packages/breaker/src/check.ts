@@ -10,6 +10,12 @@ export function text(field: string, value: unknown): void {
   }
 }
 
+export function object(field: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`${field} must be an object, got ${show(value)}`);
+  }
+}
+
 export function callable(field: string, value: unknown): void {
   if (typeof value !== 'function') {
     throw new TypeError(`${field} must be a function, got ${show(value)}`);
@@ -55,5 +61,15 @@ export function duration(
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? JSON.stringify(value) : asText(value);
+}
+
+/** `String(value)`, whatever somebody gave or threw. */
+export function asText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    // An object without a prototype, or with a `toString` that throws.
+    return Object.prototype.toString.call(value);
+  }
 }

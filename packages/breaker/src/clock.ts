@@ -13,16 +13,23 @@ export interface Clock {
 
 export type FullClock = Required<Clock>;
 
-/** The longest delay that `setTimeout` knows; what is to be later looks again then. */
+/** The longest delay that `setTimeout` knows; with a longer one it would call at once. */
 const maxDelayMs = 2 ** 31 - 1;
 
 export const systemClock: FullClock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   setTimer: (run, delayMs, holdsProcess) => {
-    const timer = setTimeout(run, Math.min(delayMs, maxDelayMs));
+    let cancelRest: (() => void) | undefined;
+    const goOn = () => {
+      cancelRest = systemClock.setTimer(run, delayMs - maxDelayMs, holdsProcess);
+    };
+    const timer = setTimeout(delayMs > maxDelayMs ? goOn : run, Math.min(delayMs, maxDelayMs));
     if (!holdsProcess) timer.unref();
-    return () => clearTimeout(timer);
+    return () => {
+      clearTimeout(timer);
+      cancelRest?.();
+    };
   },
 };
 

@@ -40,8 +40,14 @@ export class Tally {
   }
 
   /** Calls that were in flight then will never be heard of. */
-  restore({ completed, exclusions, ...counts }: Counts): void {
-    Object.assign(this, counts, { exclusions, requests: completed + exclusions });
+  restore(counts: Counts): void {
+    this.requests = counts.completed + counts.exclusions;
+    this.successes = counts.successes;
+    this.failures = counts.failures;
+    this.exclusions = counts.exclusions;
+    this.consecutiveSuccesses = counts.consecutiveSuccesses;
+    this.consecutiveFailures = counts.consecutiveFailures;
+    this.slow = counts.slow;
   }
 
   snapshot(): Counts {
@@ -59,3 +65,15 @@ export class Tally {
     };
   }
 }
+
+/** The names of all counts. */
+export const countNames: readonly (keyof Counts)[] = [
+  'requests',
+  'successes',
+  'failures',
+  'exclusions',
+  'consecutiveSuccesses',
+  'consecutiveFailures',
+  'completed',
+  'slow',
+];

@@ -66,6 +66,29 @@ describe('events', () => {
     await expect(breaker.execute(() => 'second')).rejects.toThrow(HalfOpenBusyError);
     expect(await Promise.all(calls)).toEqual(['first']);
   });
+
+  test('are heard by every listener in the order in which they happened', async () => {
+    const { breaker, time } = manual();
+    const heard: string[] = [];
+    breaker.on('stateChange', ({ to }) => {
+      if (to === 'half-open') breaker.isolate();
+    });
+    breaker.on('stateChange', ({ from, to }) => heard.push(`${from} -> ${to}`));
+    await fail(breaker, 3);
+    time.nowMs += 30_001;
+    expect(breaker.state).toBe('open');
+    expect(heard).toEqual(['closed -> open', 'open -> half-open', 'half-open -> open']);
+  });
+
+  test('report whatever a listener throws, even what has no text', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { breaker } = manual();
+    breaker.on('stateChange', () => {
+      throw Object.create(null);
+    });
+    await fail(breaker, 3);
+    expect(warn.mock.calls[0]?.[0]).toBe('stateChange of "users" threw: [object Object]');
+  });
 });
 
 describe('rules that throw', () => {
@@ -121,13 +144,33 @@ describe('rules that throw', () => {
     expect(warn).toHaveBeenCalledOnce();
   });
 
-  test('may isolate the breaker that asks them', async () => {
+  test('decide at once: a promise, kept or not, gives way to the default rule', async () => {
     const { breaker, time } = manual({
-      readyToTrip: () => {
-        breaker.isolate();
-        return true;
-      },
+      classify: (async () => Promise.reject(new Error('never heard of'))) as never,
+      readyToTrip: (async () => true) as never,
+      openMs: (async () => Promise.reject(new Error('never heard of'))) as never,
     });
+    const errors: string[] = [];
+    breaker.on('hookError', ({ hook, error }) => errors.push(`${hook}: ${error}`));
+    await fail(breaker);
+    expect(breaker.state).toBe('closed');
+    await fail(breaker, 2);
+    expect(breaker.state).toBe('open');
+    time.nowMs += 30_001;
+    expect(breaker.state).toBe('half-open');
+    const complaint = 'TypeError: it must decide at once, not by a promise';
+    expect(errors.slice(0, 2)).toEqual([`classify: ${complaint}`, `readyToTrip: ${complaint}`]);
+    expect(errors.at(-1)).toBe(`openMs: ${complaint}`);
+  });
+
+  test.each(['readyToTrip', 'openMs'])('may isolate the breaker that asks %s', async (rule) => {
+    const isolating = {
+      [rule]: () => {
+        breaker.isolate();
+        return rule === 'openMs' ? 1 : true;
+      },
+    };
+    const { breaker, time } = manual({ readyToTrip: () => true, ...isolating });
     await fail(breaker);
     time.nowMs += 1e9;
     expect(breaker.state).toBe('open');

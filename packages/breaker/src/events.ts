@@ -1,4 +1,4 @@
-import { callable, oneOf } from './check.ts';
+import { asText, callable, oneOf } from './check.ts';
 import type { Counts } from './counts.ts';
 import type { BreakerState } from './machine.ts';
 
@@ -34,6 +34,8 @@ export class Hooks {
   /** Made for the first listener: most breakers have none. */
   #listeners: Record<keyof BreakerEvents, Set<Listener>> | undefined;
   #warned = false;
+  /** While listeners are told of something: who has not been told yet, of that and of what followed. */
+  #untold: (() => void)[] | undefined;
   /** How often a hook threw. */
   errors = 0;
 
@@ -56,10 +58,19 @@ export class Hooks {
     return () => void listeners.delete(own);
   }
 
+  /** What a listener causes is told after what it was told of, so that all hear it in its order. */
   emit<E extends keyof BreakerEvents>(event: E, value: BreakerEvents[E]): void {
-    for (const listener of this.#listeners?.[event] ?? []) {
+    if (!this.#listeners?.[event].size) return;
+    const tell = (listener: Listener) => () =>
       this.run(event, undefined, () => listener(value as never));
+    const calls = [...this.#listeners[event]].map(tell);
+    if (this.#untold) {
+      this.#untold.push(...calls);
+      return;
     }
+    this.#untold = calls;
+    for (const call of calls) call();
+    this.#untold = undefined;
   }
 
   /** What `hook` returns, or `otherwise` when it throws. */
@@ -74,6 +85,21 @@ export class Hooks {
     }
   }
 
+  /** What `rule` decides, or `otherwise` when it throws, or has only a promise of an answer. */
+  decide<T>(
+    name: string,
+    otherwise: T,
+    rule: () => T,
+    check: (answer: T) => T = (answer) => answer,
+  ): T {
+    return this.run(name, otherwise, () => {
+      const answer = rule();
+      if (!(answer instanceof Promise)) return check(answer);
+      answer.catch(() => undefined);
+      throw new TypeError('it must decide at once, not by a promise');
+    });
+  }
+
   #report(hook: string, error: unknown): void {
     this.errors += 1;
     // A listener of 'hookError' that throws must not be told about itself for ever.
@@ -81,7 +107,7 @@ export class Hooks {
       this.emit('hookError', { hook, error });
     } else if (!this.#warned) {
       this.#warned = true;
-      process.emitWarning(`${hook} of "${this.#name}" threw: ${String(error)}`, {
+      process.emitWarning(`${hook} of "${this.#name}" threw: ${asText(error)}`, {
         type: 'BreakerWarning',
         code: 'SHOPGPT_BREAKER_HOOK',
       });

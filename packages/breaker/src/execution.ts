@@ -179,7 +179,8 @@ export class Execution implements Bounds {
     try {
       Promise.resolve(fn(attempt)).then(succeeded, failed);
     } catch (error) {
-      failed(error);
+      // Later, as if it were a rejection: who waits in the bulkhead is called by what ends here.
+      Promise.reject(error).catch(failed);
     }
   }
 

@@ -1,4 +1,4 @@
-import { callable } from './check.ts';
+import { asText, callable } from './check.ts';
 import type { CallContext } from './work.ts';
 
 /** Answers instead of a call that failed or was refused. */
@@ -32,5 +32,5 @@ export function withRootCause(failure: unknown, cause: unknown): unknown {
     last = last.cause;
   }
   if (last === cause) return failure;
-  return new Error(`the fallback failed: ${String(failure)}`, { cause });
+  return new Error(`the fallback failed: ${asText(failure)}`, { cause });
 }

@@ -178,9 +178,7 @@ export class Machine {
     count(state.tally, verdict, slow);
     if (bucket) count(bucket, verdict, slow);
     if (verdict === 'excluded' || (verdict === 'success' && !slow)) return;
-    if (!this.#rules.readyToTrip(state.tally.snapshot())) return;
-    // The rule is the user's code: it may have changed the state itself.
-    if (this.#state === state) this.#trip(nowMs);
+    if (this.#rules.readyToTrip(state.tally.snapshot()) && this.#state === state) this.#trip(nowMs);
   }
 
   #settleTrial(
@@ -206,8 +204,11 @@ export class Machine {
   }
 
   #trip(atMs: number): void {
+    const state = this.#state;
     this.timesOpened += 1;
-    this.#open(atMs, atMs + this.#rules.openMs(this.timesOpened));
+    const openMs = this.#rules.openMs(this.timesOpened);
+    // The rules are the user's code: they may have changed the state themselves.
+    if (this.#state === state) this.#open(atMs, atMs + openMs);
   }
 
   #open(sinceMs: number, untilMs: number): void {

@@ -11,6 +11,7 @@ describe('options', () => {
     [{ intervalMs: -1 }, 'intervalMs must be at least 0 ms, got -1'],
     [{ intervalMs: Number.POSITIVE_INFINITY }, 'intervalMs must be at least 0 ms, got Infinity'],
     [{ bucketMs: '10' }, 'bucketMs must be at least 0 ms, got "10"'],
+    [{ bucketMs: 0.001 }, 'bucketMs must be at least intervalMs / 10000, got 0.001'],
     [{ openMs: 0 }, 'openMs must be at least 1 ms, got 0'],
     [{ openMs: Number.NaN }, 'openMs must be at least 1 ms, got NaN'],
     [{ slowCallMs: -1 }, 'slowCallMs must be at least 0 ms or Infinity, got -1'],
@@ -18,6 +19,7 @@ describe('options', () => {
     [{ readyToTrip: true }, 'readyToTrip must be a function, got true'],
     [{ classify: null }, 'classify must be a function, got null'],
     [{ measureLatency: 1 }, 'measureLatency must be one of true, false, got 1'],
+    [{ name: Object.create(null) }, 'name must be a non-empty string, got [object Object]'],
     [{ clock: {} }, 'clock.now must be a function, got undefined'],
   ];
   test.each(bad)('refuse %o, naming the field and the value', (options, message) => {

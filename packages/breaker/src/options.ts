@@ -18,7 +18,8 @@ export interface BreakerOptions {
   readonly intervalMs?: number;
   /**
    * Greater than 0: instead of being cleared at once, the counts roll over `intervalMs` in buckets
-   * of this size, in ms. Costs a second reading of the clock per call. Default 0.
+   * of this size, in ms, at most 10,000 of them. Costs a second reading of the clock per call.
+   * Default 0.
    */
   readonly bucketMs?: number;
   /**
@@ -74,6 +75,9 @@ export const standard: Standard = {
   maxHalfOpenMs: 60_000,
 };
 
+/** More buckets than that are a slip in the unit, and memory for nothing. */
+const maxBuckets = 10_000;
+
 /** @throws TypeError or RangeError that names the field and the value */
 export function resolveOptions(options: BreakerOptions): ResolvedBreakerOptions {
   const {
@@ -106,6 +110,9 @@ export function resolveOptions(options: BreakerOptions): ResolvedBreakerOptions 
   positiveInteger('maxRequests', resolved.maxRequests);
   duration('intervalMs', resolved.intervalMs, 0);
   duration('bucketMs', resolved.bucketMs, 0);
+  if (bucketMs > 0 && intervalMs / bucketMs > maxBuckets) {
+    throw new RangeError(`bucketMs must be at least intervalMs / ${maxBuckets}, got ${bucketMs}`);
+  }
   if (typeof resolved.openMs !== 'function') validOpenMs(resolved.openMs);
   callable('readyToTrip', resolved.readyToTrip);
   callable('classify', resolved.classify);

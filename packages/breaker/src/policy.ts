@@ -98,6 +98,24 @@ export function createFallback<F>(
   return createPolicy({ name, fallback, clock });
 }
 
+/** The parts that the options ask for. Throws as `createPolicy`. */
+export function createParts<F>(name: string, options: PolicyOptions<F>): Parts {
+  const { deadlineMs, fallback, retry, breaker, bulkhead, timeoutMs } = options;
+  text('name', name);
+  callable('clock.now', (options.clock ?? systemClock).now);
+  const clock = fullClock(options.clock ?? systemClock);
+  if (breaker) callable('breaker.admit', breaker.admit);
+  return {
+    clock,
+    deadline: new Deadline(deadlineMs, name, clock),
+    fallback: fallback && new Fallback(fallback),
+    retry: retry && new Retry(retry, clock, new Hooks(name)),
+    breaker,
+    bulkhead: bulkhead && new Bulkhead(bulkhead, name, clock),
+    timeout: timeoutMs === undefined ? undefined : new Timeout(timeoutMs, name, clock),
+  };
+}
+
 /** Holds nothing that needs closing: its timers do not keep the process alive. */
 export class Policy<F = never> {
   /** The policy's name, as its errors and metrics show it. */
@@ -107,21 +125,9 @@ export class Policy<F = never> {
   #calls = 0;
 
   constructor(options: PolicyOptions<F>) {
-    const { name = 'policy', deadlineMs, fallback, retry, breaker, bulkhead, timeoutMs } = options;
-    text('name', name);
-    callable('clock.now', (options.clock ?? systemClock).now);
-    const clock = fullClock(options.clock ?? systemClock);
+    const { name = 'policy' } = options;
     this.name = name;
-    if (breaker) callable('breaker.admit', breaker.admit);
-    this.#parts = {
-      clock,
-      deadline: new Deadline(deadlineMs, name, clock),
-      fallback: fallback && new Fallback(fallback),
-      retry: retry && new Retry(retry, clock, new Hooks(name)),
-      breaker,
-      bulkhead: bulkhead && new Bulkhead(bulkhead, name, clock),
-      timeout: timeoutMs === undefined ? undefined : new Timeout(timeoutMs, name, clock),
-    };
+    this.#parts = createParts(name, options);
     announce(this);
   }
 

@@ -52,6 +52,24 @@ describe('a registry', () => {
     expect(keys()).toEqual(['new', 'open 1']);
   });
 
+  test('forgets what somebody isolated last of all', async () => {
+    const { registry, keys } = rig({ max: 2, options: { readyToTrip: () => true } });
+    registry.get('isolated').isolate();
+    await expect(registry.get('open').execute(trip)).rejects.toThrow('down');
+    registry.get('new').isolate();
+    expect(keys()).toEqual(['isolated', 'new']);
+    registry.get('newer');
+    expect(keys()).toEqual(['new', 'newer']);
+  });
+
+  test('forgets nobody for a key that it cannot serve', () => {
+    const { registry, keys } = rig({ max: 1 });
+    registry.get('a');
+    expect(() => registry.get('')).toThrow('name must be a non-empty string, got ""');
+    expect(keys()).toEqual(['a']);
+    expect(registry.stats()).toMatchObject({ created: 1, evicted: 0 });
+  });
+
   test('forgets what nobody asked for in idleMs', () => {
     const { registry, clock, keys } = rig({ idleMs: 100 });
     registry.get('a');
@@ -84,6 +102,7 @@ describe('a registry', () => {
   const bad: [object, string][] = [
     [{ max: 0 }, 'max must be a positive integer, got 0'],
     [{ idleMs: 0 }, 'idleMs must be at least 1 ms, got 0'],
+    [{ options: { maxRequests: 0 } }, 'maxRequests must be a positive integer, got 0'],
     [{ clock: {} }, 'clock.now must be a function, got undefined'],
   ];
   test.each(bad)('refuses %o', (options, message) => {

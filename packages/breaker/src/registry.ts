@@ -2,7 +2,7 @@ import { announce } from './announce.ts';
 import { type Breaker, createBreaker } from './breaker.ts';
 import { callable, duration, positiveInteger } from './check.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { BreakerOptions } from './options.ts';
+import { type BreakerOptions, resolveOptions } from './options.ts';
 
 /** The settings of a registry. */
 export interface BreakerRegistryOptions {
@@ -31,7 +31,7 @@ export interface BreakerRegistryStats {
 /**
  * Creates a registry: one breaker per key (host, tenant, shard), and no more of them than `max`.
  *
- * @throws RangeError for a bad option, naming it
+ * @throws TypeError or RangeError for a bad option, naming it; `get` for one that a function gave
  */
 export function createBreakerRegistry(options: BreakerRegistryOptions = {}): BreakerRegistry {
   return new BreakerRegistry(options);
@@ -65,6 +65,7 @@ export class BreakerRegistry {
     this.#max = max;
     this.#idleMs = idleMs;
     this.#clock = clock;
+    if (typeof each !== 'function') resolveOptions(each);
     this.#optionsOf = typeof each === 'function' ? each : () => each;
     announce(this);
   }
@@ -105,24 +106,27 @@ export class BreakerRegistry {
   }
 
   #create(key: string): Breaker {
-    if (this.size >= this.#max) this.#evict();
-    this.#created += 1;
     const { name, ...options } = this.#optionsOf(key);
     const named = name === undefined ? key : `${name}/${key}`;
-    return createBreaker({ clock: this.#clock, ...options, name: named });
+    const breaker = createBreaker({ clock: this.#clock, ...options, name: named });
+    if (this.size >= this.#max) this.#evict();
+    this.#created += 1;
+    return breaker;
   }
 
-  /** The closed one that was longest unused: what it knows will hardly be missed. Else any. */
+  /** The closed one that was longest unused: what it knows will hardly be missed. An isolated one last. */
   #evict(): void {
     this.#evicted += 1;
-    for (const [key, { breaker }] of this.#entries) {
-      if (breaker.state === 'closed') {
-        this.#entries.delete(key);
-        return;
-      }
-    }
-    const [longestUnused = ''] = this.#entries.keys();
-    this.#entries.delete(longestUnused);
+    const key =
+      this.#longestUnused((breaker) => breaker.state === 'closed') ??
+      this.#longestUnused((breaker) => !breaker.isolated) ??
+      this.#longestUnused(() => true);
+    if (key !== undefined) this.#entries.delete(key);
+  }
+
+  #longestUnused(suits: (breaker: Breaker) => boolean): string | undefined {
+    for (const [key, { breaker }] of this.#entries) if (suits(breaker)) return key;
+    return undefined;
   }
 
   #forgetIdle(nowMs: number): void {

@@ -74,6 +74,33 @@ describe('retry', () => {
     expect(warn.mock.calls[0]?.[0]).toBe('retry.shouldRetry of "retry" threw: Error: broken rule');
   });
 
+  test('takes a promise of shouldRetry for a no', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { retry, failing } = rig({ shouldRetry: (async () => true) as never });
+    await expect(retry.execute(failing)).rejects.toBe(down);
+    expect(warn.mock.calls[0]?.[0]).toContain('it must decide at once');
+  });
+
+  test('does not go on for ever when the caller bounds it by nonsense', async () => {
+    const { retry, failing, calledAt } = rig();
+    await expect(retry.execute(failing, { attempts: Number.NaN })).rejects.toBe(down);
+    expect(calledAt).toHaveLength(1);
+  });
+
+  test('passes over a Retry-After that cannot be read', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const { retry, clock, calledAt, failWith } = rig({ attempts: 2 });
+    const get = () => {
+      throw new Error('no such header');
+    };
+    const error = { headers: { get } };
+    const call = expect(retry.execute(failWith(error))).rejects.toBe(error);
+    await clock.advance(100);
+    await call;
+    expect(calledAt).toEqual([0, 100]);
+    expect(warn.mock.calls[0]?.[0]).toBe('Retry-After of "retry" threw: Error: no such header');
+  });
+
   test('waits as long as the dependency asks', async () => {
     const { retry, clock, calledAt, failWith } = rig({ attempts: 2 });
     const call = retry.execute(failWith({ headers: { 'retry-after': '7' } }));

@@ -60,17 +60,23 @@ export class Retry {
   /** Whether to try again, after the pause that it notes in the execution. */
   mayRetry(error: unknown, execution: Execution): boolean {
     const { attempts, maxAttempts } = execution;
-    if (attempts >= Math.min(this.#attempts, maxAttempts) || isRefusal(error)) return false;
-    if (!this.#hooks.run('retry.shouldRetry', false, () => this.#shouldRetry(error))) return false;
+    const mayCall = attempts < Math.min(this.#attempts, maxAttempts);
+    if (!mayCall || isRefusal(error) || !this.#isWorthRetrying(error)) return false;
     execution.pauseMs = this.#pauseMs(error, attempts, execution.pauseMs);
     if (execution.pauseMs > longestPause(execution) || !this.#afford(error)) return false;
     this.retries += 1;
     return true;
   }
 
+  #isWorthRetrying(error: unknown): boolean {
+    return this.#hooks.decide('retry.shouldRetry', false, () => this.#shouldRetry(error));
+  }
+
   /** The backoff, unless the dependency asked for more. */
   #pauseMs(error: unknown, retry: number, previousMs: number): number {
-    const askedMs = retryAfterMs(error, this.#clock.wall()) ?? 0;
+    // The error is anybody's: looking for a header in it can throw as well.
+    const look = () => retryAfterMs(error, this.#clock.wall()) ?? 0;
+    const askedMs = this.#hooks.run('Retry-After', 0, look);
     return Math.max(askedMs, backoffMs(this.#backoff, retry, previousMs));
   }
 

@@ -24,20 +24,21 @@ export class Rules {
 
   readyToTrip(counts: Counts): boolean {
     const { readyToTrip } = this.#options;
-    const answer = this.#hooks.run('readyToTrip', undefined, () => readyToTrip(counts));
-    return answer ?? standard.readyToTrip(counts);
+    const ask = (): boolean | undefined => readyToTrip(counts);
+    return this.#hooks.decide('readyToTrip', undefined, ask) ?? standard.readyToTrip(counts);
   }
 
   openMs(timesOpened: number): number {
     const { openMs } = this.#options;
     if (typeof openMs === 'number') return openMs;
-    return this.#hooks.run('openMs', standard.openMs, () => validOpenMs(openMs(timesOpened)));
+    const ask = () => openMs(timesOpened);
+    return this.#hooks.decide('openMs', standard.openMs, ask, validOpenMs);
   }
 
   classify(outcome: Outcome): Verdict {
     const { classify } = this.#options;
-    const verdict = this.#hooks.run('classify', undefined, () => validVerdict(classify(outcome)));
-    return verdict ?? standard.classify(outcome);
+    const ask = () => classify(outcome);
+    return this.#hooks.decide('classify', standard.classify(outcome), ask, validVerdict);
   }
 
   changed(from: BreakerState, to: BreakerState, counts: Counts): void {

@@ -108,8 +108,22 @@ describe('export and import', () => {
     expect(third.breaker.state).toBe('half-open');
   });
 
+  test('leave out what another version has counted besides', async () => {
+    const { breaker } = rig();
+    const snapshot = breaker.export();
+    const counts = { ...snapshot.counts, success: 1, completed: 2, successes: 2 };
+    breaker.import({ ...snapshot, counts });
+    expect(await breaker.execute(() => 1)).toBe(1);
+    expect(breaker.counts).toMatchObject({ requests: 3, successes: 3, completed: 3 });
+    expect(breaker.counts).not.toHaveProperty('success');
+  });
+
   const good = rig().breaker.export();
-  const bad: [object, string][] = [
+  const { slow, ...older } = good.counts;
+  const bad: [object | null, string][] = [
+    [null, 'snapshot must be an object, got null'],
+    [{ ...good, counts: undefined }, 'counts must be an object, got undefined'],
+    [{ ...good, counts: older }, 'counts.slow must be a non-negative integer, got undefined'],
     [{ ...good, state: 'ajar' }, 'state must be one of "closed", "open", "half-open", got "ajar"'],
     [{ ...good, sinceEpochMs: 'x' }, 'sinceEpochMs must be at least 0 ms, got "x"'],
     [{ ...good, openMs: -1 }, 'openMs must be at least 0 ms, got -1'],

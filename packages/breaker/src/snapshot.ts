@@ -1,5 +1,5 @@
-import { duration, nonNegativeInteger, oneOf } from './check.ts';
-import type { Counts } from './counts.ts';
+import { duration, nonNegativeInteger, object, oneOf } from './check.ts';
+import { type Counts, countNames } from './counts.ts';
 import type { BreakerState } from './machine.ts';
 
 /** A breaker's state as plain data, to be kept or sent to another process. */
@@ -16,11 +16,11 @@ export interface BreakerSnapshot {
 
 /** @throws TypeError or RangeError that names the field and the value */
 export function checkSnapshot(snapshot: BreakerSnapshot): void {
+  object('snapshot', snapshot);
   oneOf('state', snapshot.state, ['closed', 'open', 'half-open']);
   duration('sinceEpochMs', snapshot.sinceEpochMs, 0);
   duration('openMs', snapshot.openMs, 0);
   nonNegativeInteger('timesOpened', snapshot.timesOpened);
-  for (const [field, value] of Object.entries(snapshot.counts)) {
-    nonNegativeInteger(`counts.${field}`, value);
-  }
+  object('counts', snapshot.counts);
+  for (const field of countNames) nonNegativeInteger(`counts.${field}`, snapshot.counts[field]);
 }

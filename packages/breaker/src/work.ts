@@ -14,7 +14,10 @@ export interface CallContext {
 export interface CallOptions {
   /** Aborting rejects the call with the signal's reason; breakers count it as excluded. */
   readonly signal?: AbortSignal | undefined;
-  /** An outer deadline, in ms of the same clock, e.g. `ctx.deadline`; the earlier one counts. */
+  /**
+   * An outer deadline, in ms of the same clock, e.g. `ctx.deadline`; the earlier one counts. A policy
+   * keeps it; a breaker alone tells it to the work, and leaves it to `signal` to end that.
+   */
   readonly deadline?: number | undefined;
   /** Bounds the calls that a retry makes, e.g. 1 for what must not be done twice. */
   readonly attempts?: number | undefined;

@@ -12,7 +12,7 @@ const full = createPolicy({ bulkhead: { concurrency: 1 } });
 full.execute(hangingCall()).catch(() => undefined);
 
 const app = express();
-app.get('/open', () => createStuckBreaker('open', { openMs: 4_500 }).execute(() => 1));
+app.get('/open', () => createStuckBreaker('open', { openMs: 4_200 }).execute(() => 1));
 app.get('/isolated', () => isolated.execute(() => 1));
 app.get('/busy', () => createStuckBreaker('half-open').execute(() => 1));
 app.get('/full', () => full.execute(() => 1));

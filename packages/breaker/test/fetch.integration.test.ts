@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -63,6 +64,20 @@ describe('retries', () => {
     answer = status(503, 503, 504);
     const response = await create()(url);
     expect([response.status, await response.text()]).toEqual([504, 'answer 3']);
+  });
+
+  test('and lets go of the connection of each response that nobody will read', async () => {
+    const cancelled: number[] = [];
+    let calls = 0;
+    const send = async () => {
+      calls += 1;
+      const call = calls;
+      const body = new ReadableStream({ cancel: () => void cancelled.push(call) });
+      return new Response(body, { status: 503 });
+    };
+    const response = await create({ fetch: send })(url);
+    expect(cancelled).toEqual([1, 2]);
+    await response.body?.cancel();
   });
 
   test('when the connection breaks', async () => {
@@ -198,6 +213,27 @@ describe('options', () => {
     expect(send).toHaveBeenCalledTimes(3);
   });
 
+  test('give way to the default when isFailure throws', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const isFailure = () => {
+      throw new Error('broken rule');
+    };
+    const policyFetch = create({ fetch: async () => new Response('x'), isFailure });
+    expect((await policyFetch('http://a.example/')).status).toBe(200);
+    expect(policyFetch.breakers.get('http://a.example').counts.successes).toBe(1);
+    expect(warn.mock.calls[0]?.[0]).toBe('isFailure of "fetch" threw: Error: broken rule');
+  });
+
+  test('of the breakers are checked before the first request, which nobody hears of', () => {
+    const seen: unknown[] = [];
+    const see = (component: unknown) => seen.push((component as { kind: string }).kind);
+    subscribe('shopgpt:component', see);
+    expect(() => createFetch({ breaker: { maxRequests: 0 } })).toThrow('maxRequests');
+    createFetch();
+    unsubscribe('shopgpt:component', see);
+    expect(seen).toEqual(['breaker-registry']);
+  });
+
   test('bound the hosts that are known', async () => {
     const policyFetch = create({ fetch: async () => new Response(), maxHosts: 2 });
     for (const host of ['a', 'b', 'c']) await policyFetch(`http://${host}.example/`);
@@ -212,6 +248,84 @@ describe('options', () => {
       code: 'ERR_BREAKER_BULKHEAD_FULL',
     });
   });
+});
+
+describe('a request that cannot be sent', () => {
+  const post = (init: RequestInit) => new Request(url, { method: 'POST', ...init });
+  const locked = new ReadableStream();
+  locked.getReader();
+  const cases: [string, () => Parameters<typeof fetch> | Promise<Parameters<typeof fetch>>][] = [
+    [
+      'has a body that has been read',
+      async () => {
+        const request = post({ body: 'text' });
+        const reader = request.body?.getReader();
+        await reader?.read();
+        reader?.releaseLock();
+        return [request];
+      },
+    ],
+    [
+      'has a stream that another reads',
+      () => [url, { method: 'POST', duplex: 'half', body: locked }],
+    ],
+    ['has a stream and no duplex', () => [url, { method: 'POST', body: new ReadableStream() }]],
+    ['has a body where none may be', () => [url, { body: 'text' }]],
+    ['has no absolute URL', () => ['/products']],
+  ];
+  test.each(cases)('says nothing about its host: it %s', async (_why, args) => {
+    const policyFetch = create();
+    await expect(policyFetch(...(await args()))).rejects.toThrow(TypeError);
+    expect(asked).toEqual([]);
+    expect(policyFetch.breakers.size).toBe(0);
+  });
+});
+
+describe('a Request', () => {
+  test('keeps its method, headers and signal where the init has undefined', async () => {
+    answer = status(500);
+    const request = new Request(url, { method: 'POST', headers: { 'x-a': 'b' } });
+    const init = { method: undefined, headers: undefined, signal: undefined };
+    await create()(request, init as never);
+    expect(asked).toMatchObject([{ method: 'POST', headers: { 'x-a': 'b' } }]);
+    const aborted = new Request(url, { signal: AbortSignal.abort('enough') });
+    await expect(create()(aborted)).rejects.toBe('enough');
+  });
+
+  test('gives way to the init where that has something', async () => {
+    const request = new Request(url, { method: 'POST', headers: { 'x-a': 'b' }, body: 'old' });
+    await request.text();
+    const init = { method: 'PUT', headers: { 'x-c': 'd' }, body: 'new' };
+    await create()(request, init);
+    expect(asked).toMatchObject([{ method: 'PUT', headers: { 'x-c': 'd' }, body: 'new' }]);
+    expect(asked[0]?.headers).not.toHaveProperty('x-a');
+  });
+
+  test('is sent in spite of its own signal when the init has none', async () => {
+    const request = new Request(url, { signal: AbortSignal.abort() });
+    expect((await create()(request, { signal: null })).status).toBe(200);
+  });
+});
+
+test('a URL without a host has the breaker of its kind', async () => {
+  const policyFetch = create({ retry: false });
+  expect(await (await policyFetch('data:,hello')).text()).toBe('hello');
+  await expect(policyFetch('file:///nowhere')).rejects.toThrow(TypeError);
+  expect([...policyFetch.breakers].map(([key]) => key)).toEqual(['data:', 'file:']);
+});
+
+test('hosts are told apart by scheme, name and port, however these are written', async () => {
+  const policyFetch = create({ fetch: async () => new Response() });
+  for (const same of [
+    'http://[::1]:80/',
+    'HTTP://A.Example',
+    'http://a.example:80/x',
+    'https://[::1]:8443',
+  ]) {
+    await policyFetch(same);
+  }
+  const keys = [...policyFetch.breakers].map(([key]) => key);
+  expect(keys).toEqual(['http://[::1]', 'http://a.example', 'https://[::1]:8443']);
 });
 
 test('the door has these names and no others', async () => {

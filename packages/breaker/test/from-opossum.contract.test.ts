@@ -38,7 +38,34 @@ describe('fromOpossum', () => {
     await expect(guard.execute(() => 1)).rejects.toMatchObject(full);
     expect(await hung).toMatchObject({ code: 'ERR_BREAKER_CALL_TIMEOUT', timeoutMs: 20 });
     circuit.shutdown();
-    await expect(guard.execute(() => 1)).rejects.toMatchObject({ code: 'ESHUTDOWN' });
+    const shut = { code: 'ERR_BREAKER_OPEN', cause: { code: 'ESHUTDOWN' } };
+    await expect(guard.execute(() => 1)).rejects.toMatchObject(shut);
+  });
+
+  test.each([
+    ['answers', () => 'a fallback'],
+    [
+      'fails',
+      () => {
+        throw new Error('not my arguments');
+      },
+    ],
+  ])('refuses all the same when a fallback of the circuit %s', async (_how, fallback) => {
+    const circuit = new CircuitBreaker(fail, { capacity: 1 });
+    circuit.fallback(fallback);
+    const policy = createPolicy({ breaker: fromOpossum(circuit), retry: { attempts: 3 } });
+    const running = Promise.withResolvers<string>();
+    const first = policy.execute(() => running.promise);
+    await expect(policy.execute(() => 1)).rejects.toMatchObject({
+      code: 'ERR_BREAKER_BULKHEAD_FULL',
+    });
+    running.resolve('live');
+    expect(await first).toBe('live');
+    circuit.open();
+    const refusal = await quietly(policy.execute(() => 1));
+    expect(refusal).toMatchObject({ code: 'ERR_BREAKER_OPEN', retryAfterMs: expect.any(Number) });
+    expect(policy.stats().retries).toBe(0);
+    circuit.shutdown();
   });
 
   test('takes no refusal further in for a failure', async () => {

@@ -246,8 +246,10 @@ describe('events', () => {
     const breaker = new OpossumBreaker(async () => 'up', { clock });
     const heard: CircuitBreaker.Stats[] = [];
     const listener = (stats: CircuitBreaker.Stats) => heard.push(stats);
-    breaker.status.on('snapshot', listener);
+    const another = () => undefined;
+    breaker.status.on('snapshot', another).on('snapshot', listener);
     await breaker.fire();
+    breaker.status.off('snapshot', another);
     await clock.advance(3_000);
     expect(heard.map(({ fires }) => fires)).toEqual([1, 1, 1]);
     breaker.status.off('snapshot', listener);
@@ -318,6 +320,20 @@ describe('options', () => {
     await coalesced.fire('a');
     expect(action).toHaveBeenCalledTimes(2);
     expect(coalesced.stats).toMatchObject({ coalesceCacheHits: 1, coalesceCacheMisses: 2 });
+  });
+
+  test.each([
+    ['openMs', { openMs: 1_000, resetTimeout: 60_000 }],
+    ['openMs as a function', { openMs: (timesOpened: number) => timesOpened * 1_000 }],
+    ['resetTimeout', { resetTimeout: 1_000 }],
+  ])('%s says how long open() lasts', (_name, options) => {
+    const clock = manualClock();
+    const breaker = new OpossumBreaker(async () => 1, { ...options, clock });
+    breaker.open();
+    clock.jump(1_000);
+    expect(breaker.opened).toBe(true);
+    clock.jump(1);
+    expect(breaker.halfOpen).toBe(true);
   });
 
   test('capacity is given back by success and by failure', async () => {

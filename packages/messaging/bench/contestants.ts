@@ -36,15 +36,22 @@ async function openOurs(brokers: readonly string[]): Promise<PeerMessaging> {
     topics.set(name, known);
     return known;
   };
+  const consume = async (
+    topic: string,
+    group: string,
+    handle: (message: Message) => Promise<void>,
+  ) => {
+    const subscription = messaging.subscribe(topicOf(topic), handle, { group, concurrency: 64 });
+    await messaging.start();
+    while (subscription.stats().partitions === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
   return {
     send: (topic, key, value) => messaging.send(topicOf(topic), { key, value }),
-    async consume(topic, group, handle) {
-      const subscription = messaging.subscribe(topicOf(topic), handle, { group, concurrency: 64 });
-      await messaging.start();
-      while (subscription.stats().partitions === 0) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    },
+    sendMany: (topic, messages) => messaging.sendMany(topicOf(topic), messages),
+    consume,
+    count: (topic, group, handled) => consume(topic, group, async (message) => handled(message)),
     stopConsumer: () => messaging.close(),
     close: () => messaging.close(),
   };

@@ -1,117 +1,113 @@
-// npm run bench -w packages/messaging [-- rounds]
-import { fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import path from 'node:path';
-import { kafkajs } from '@shopgpt/messaging/kafkajs';
-import { startKafkaCluster } from '@shopgpt/test-servers';
-import { Kafka } from 'kafkajs';
-import { contestants, OURS, open } from './contestants.ts';
+// npm run bench -w packages/messaging [-- rounds] [section ...]: ours beside the peers, in one run.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Lab } from './lab.ts';
+import { atLeast, atMost, printHead, printRows } from './table.ts';
 
-const rounds = Number(process.argv[2] ?? 3);
-const cluster = await startKafkaCluster();
-const brokers = cluster.url.split(',');
-const driver = kafkajs(new Kafka({ brokers }));
+const words = process.argv.slice(2);
+const rounds = Number(words.find((word) => /^\d+$/.test(word)) ?? 3);
+const wanted = words.filter((word) => !/^\d+$/.test(word));
+const cheap = atMost(1.3, 'the best peer');
 
-type Figures = Readonly<Record<string, number>>;
-
-/** Runs one measurement in a process of its own; nothing when the library broke. */
-function run(row: string, name: string, topic: string): Promise<Figures> {
-  const { promise, resolve } = Promise.withResolvers<Figures>();
-  const child = fork(path.join(import.meta.dirname, 'child.ts'), [row, name, cluster.url, topic], {
-    execArgv: ['--conditions=@shopgpt/source', '--no-warnings', '--expose-gc'],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  const limit = setTimeout(() => child.kill('SIGKILL'), 90_000);
-  child.on('message', async (message: 'ready' | Figures) => {
-    if (message !== 'ready') return resolve(message);
-    await cluster.pause();
-    child.send('go');
-  });
-  child.on('exit', () => {
-    clearTimeout(limit);
-    resolve({});
-  });
-  return promise;
+async function awaited(partitions: number, bar: number): Promise<void> {
+  const taken = await lab.measure('sendAwaited', () => lab.newTopic(partitions));
+  const what = `1,000 awaited sends at once, ${partitions} partitions`;
+  printRows(taken, [
+    { what, field: 'rate', unit: 'a second', bar: atLeast(bar, 'kafkajs') },
+    { what: 'the same, CPU of a message', field: 'cpuUs', unit: 'us', bar: cheap },
+  ]);
 }
 
-async function newTopic(partitions: number): Promise<string> {
-  const name = `bench-${randomUUID()}`;
-  const config = { 'min.insync.replicas': '2' };
-  await driver.admin.create({ name, partitions, replicationFactor: 3, config });
-  return name;
-}
+const sections: Readonly<Record<string, () => Promise<void>>> = {
+  async sends() {
+    await awaited(6, 40);
+    await awaited(100, 20);
+  },
 
-/** So many messages of a thousand keys. */
-async function fill(topic: string, count: number): Promise<void> {
-  const client = await open(OURS, brokers);
-  const sent = Array.from({ length: count }, (_, i) =>
-    client.send(topic, `key-${i % 1_000}`, 'x'.repeat(80)),
-  );
-  await Promise.all(sent);
-  await client.close();
-}
+  async lots() {
+    const taken = await lab.measure('sendMany', () => lab.newTopic(6));
+    const what = 'sends of 500 messages each, CPU of a message';
+    printRows(taken, [{ what, field: 'cpuUs', unit: 'us', bar: cheap }]);
+  },
 
-function median(figures: readonly number[]): number {
-  const sorted = figures.filter(Number.isFinite).toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
+  async latency() {
+    const taken = await lab.measure('latency', () => lab.newTopic(6));
+    const bar = atMost(1, 'kafkajs');
+    printRows(taken, [
+      { what: '500 sends a second, p50', field: 'p50', unit: 'ms' },
+      { what: '500 sends a second, p99', field: 'p99', unit: 'ms', bar },
+    ]);
+  },
 
-/** Everybody once a round, so that the machine's moods meet all. */
-async function measure(row: string, topicOf: () => Promise<string>): Promise<Map<string, Figures>> {
-  const taken = new Map<string, Figures[]>(contestants.map((name) => [name, []]));
-  for (let round = 0; round < rounds; round += 1) {
-    for (const name of contestants) taken.get(name)?.push(await run(row, name, await topicOf()));
-  }
-  return new Map(
-    [...taken].map(([name, list]) => {
-      const fields = new Set(list.flatMap((figures) => Object.keys(figures)));
-      const medians = [...fields].map((field) => [
-        field,
-        median(list.map((figures) => figures[field] ?? Number.NaN)),
-      ]);
-      return [name, Object.fromEntries(medians)];
-    }),
-  );
-}
+  async hang() {
+    const fault = async (round: number) => {
+      await lab.cluster.nodes[round % 3]?.pause();
+      await sleep(10_000);
+      await lab.cluster.resume();
+    };
+    const taken = await lab.measure('hang', () => lab.newTopic(6), fault);
+    printRows(taken, [
+      {
+        what: 'longest send while a leader hangs for 10 s',
+        field: 'longestS',
+        unit: 's',
+        bar: atMost(6),
+      },
+      { what: 'sends that failed meanwhile', field: 'failed', unit: 'messages' },
+    ]);
+  },
 
-const line = (cells: readonly string[]) => console.log(`| ${cells.join(' | ')} |`);
+  async consume() {
+    const topic = await lab.fullTopic(60_000);
+    const taken = await lab.measure('consume', async () => topic);
+    const bar = atLeast(12, 'kafkajs');
+    const what = 'handler of 5 ms, 4 partitions';
+    printRows(taken, [{ what, field: 'rate', unit: 'a second', bar }]);
+  },
 
-/** One line for each figure, kafkajs = 1 in brackets. */
-function print(title: string, field: string, unit: string, figures: Map<string, Figures>): void {
-  const base = figures.get('kafkajs')?.[field] ?? Number.NaN;
-  const cells = contestants.map((name) => {
-    const value = figures.get(name)?.[field] ?? Number.NaN;
-    const digits = value < 10 ? 2 : 0;
-    return Number.isNaN(value) ? '-' : `${value.toFixed(digits)} (${(value / base).toFixed(2)})`;
-  });
-  line([`${title}, ${unit}`, ...cells]);
-}
+  async count() {
+    const topic = await lab.fullTopic(400_000);
+    const taken = await lab.measure('count', async () => topic);
+    printRows(taken, [
+      {
+        what: 'handler of nothing on parsed JSON, CPU of a message',
+        field: 'cpuUs',
+        unit: 'us',
+        bar: cheap,
+      },
+      { what: 'the same, messages', field: 'rate', unit: 'a second' },
+    ]);
+  },
 
-line(['', ...contestants]);
-line(['---', ...contestants.map(() => '---')]);
-for (const partitions of [6, 100]) {
-  const figures = await measure('sendAwaited', () => newTopic(partitions));
-  print(`1,000 awaited sends at once, ${partitions} partitions`, 'rate', 'a second', figures);
-  print(`the same, CPU of a message`, 'cpuUs', 'us', figures);
+  async idle() {
+    const taken = await lab.measure('idle', () => lab.newTopic(4));
+    printRows(taken, [
+      { what: 'idle consumer, of a core', field: 'percent', unit: '%', bar: atMost(1) },
+      { what: 'stop of an idle consumer', field: 'stopMs', unit: 'ms', bar: atMost(1_500) },
+    ]);
+  },
+
+  async stalled() {
+    const topic = await lab.newTopic(6);
+    const taken = await lab.measure(
+      'stalled',
+      async () => topic,
+      () => lab.cluster.pause(),
+      1,
+    );
+    // The queue is full by then: what comes after costs nothing.
+    printRows(taken, [
+      { what: '100,000 sends to a stalled cluster', field: 'firstMiB', unit: 'MiB' },
+      { what: '100,000 more', field: 'againMiB', unit: 'MiB', bar: atMost(5) },
+    ]);
+  },
+};
+
+const unknown = wanted.find((name) => !(name in sections));
+if (unknown !== undefined) throw new RangeError(`${unknown} is none of ${Object.keys(sections)}`);
+console.log(`node ${process.version}, ${process.platform} ${process.arch}, ${rounds} rounds\n`);
+const lab = await Lab.open(rounds);
+printHead();
+for (const [name, section] of Object.entries(sections)) {
+  if (wanted.length === 0 || wanted.includes(name)) await section();
 }
-const latency = await measure('latency', () => newTopic(6));
-print('500 sends a second, p50', 'p50', 'ms', latency);
-print('500 sends a second, p99', 'p99', 'ms', latency);
-const full = await newTopic(4);
-await fill(full, 60_000);
-const consumed = await measure('consume', async () => full);
-print('handler of 5 ms, 4 partitions', 'rate', 'a second', consumed);
-const idle = await measure('idle', () => newTopic(4));
-print('idle consumer, of a core', 'percent', '%', idle);
-print('stop of an idle consumer', 'stopMs', 'ms', idle);
-const topic = await newTopic(6);
-const stalled = new Map<string, Figures>();
-for (const name of contestants) {
-  stalled.set(name, await run('stalled', name, topic));
-  await cluster.resume();
-  await cluster.untilHealthy();
-}
-print('100,000 sends to a stalled cluster', 'firstMiB', 'MiB', stalled);
-print('100,000 more', 'againMiB', 'MiB', stalled);
-await driver.close();
-await cluster.stop();
+await lab.close();

@@ -65,7 +65,10 @@ export interface PendingRecord extends RawRecord {
 export interface DriverConsumerOptions {
   readonly group: string;
   readonly topics: readonly string[];
-  /** Where to begin in a partition for which the group has no valid offset. */
+  /**
+   * Where to begin in a partition for which the group has no offset, or one behind the end of the log. Where the
+   * records at its offset are gone, it goes on with the first that is left.
+   */
   readonly from: 'earliest' | 'latest';
   /** How long the group waits for a member that is silent, in ms. */
   readonly sessionTimeoutMs: number;

@@ -5,8 +5,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 const apis = { Produce: 0, Fetch: 1, Metadata: 3, Heartbeat: 12 } as const;
 export type Api = keyof typeof apis;
 
-/** What becomes of an answer: it goes on, changed or not, or it is lost and its connection with it. */
-type Rule = (answer: Buffer) => Buffer | 'lose';
+/** What becomes of an answer: it goes on, changed or not, or all or half of it is lost and its connection with it. */
+type Rule = (answer: Buffer) => Buffer | 'lose' | 'halve';
 
 /** A proxy before one broker that knows which request an answer belongs to. */
 export class KafkaProxy {
@@ -95,11 +95,12 @@ export class KafkaProxy {
     onFrames(server, (frame) => {
       const answer = this.#judge(frame, waiting.get(frame.readInt32BE(4)) ?? -1);
       if (answer === 'lose') client.resetAndDestroy();
+      else if (answer === 'halve') client.end(frame.subarray(0, frame.length >> 1));
       else client.write(answer);
     });
   }
 
-  #judge(frame: Buffer, api: number): Buffer | 'lose' {
+  #judge(frame: Buffer, api: number): ReturnType<Rule> {
     const rule = this.#always.get(api) ?? this.#rules.get(api)?.shift();
     return rule ? rule(frame) : frame;
   }

@@ -341,12 +341,23 @@ test('the types of the dataloader package have the same names', () => {
   expect(new DataLoader(load, { ...options, cacheMap })).toBeInstanceOf(DataLoader);
 });
 
+test('a loader takes null for no options', async () => {
+  expect(await new DataLoader(async (keys: readonly number[]) => keys, null).load(1)).toBe(1);
+});
+
 test('a loader has the name that it was given, or null', () => {
   expect(echo({ name: 'users' }).loader.name).toBe('users');
   expect(echo().loader.name).toBeNull();
 });
 
 describe('unlike in the dataloader package', () => {
+  test('a schedule function that dispatches at once sends the keys of the tick', async () => {
+    const { loader, calls } = echo({ batchScheduleFn: (dispatch) => dispatch() });
+    expect(await Promise.all([loader.load(1), loader.load(2)])).toEqual([1, 2]);
+    expect(await loader.load(3)).toBe(3);
+    expect(calls).toEqual([[1, 2], [3]]);
+  });
+
   test('concurrency bounds the batches in flight; what waits grows together', async () => {
     const { loader, calls } = held<number>({ concurrency: 1 });
     const answers = [loader.load(1)];

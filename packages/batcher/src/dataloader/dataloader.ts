@@ -29,14 +29,14 @@ export class DataLoader<K, V, C = K> {
   readonly #dispatcher: Dispatcher<K, V>;
 
   /** @throws {TypeError | RangeError} for a bad option; the message names it and shows the value */
-  constructor(batchLoadFn: BatchLoadFn<K, V>, options: DataLoaderOptions<K, V, C> = {}) {
+  constructor(batchLoadFn: BatchLoadFn<K, V>, options?: DataLoaderOptions<K, V, C> | null) {
     checkFunction('batchLoadFn', batchLoadFn);
-    const settings = resolveLoaderOptions(options);
+    const settings = resolveLoaderOptions(options ?? {});
     this.#batchLoadFn = batchLoadFn;
     this.#settings = settings;
     this.#cache = settings.cache;
     this.name = settings.name;
-    const { schedule = endOfTick, maxBatchSize, concurrency, maxWaiting } = settings;
+    const { schedule, maxBatchSize, concurrency, maxWaiting } = settings;
     this.#dispatcher = new Dispatcher({
       name: this.#nameInErrors,
       maxSize: maxBatchSize,
@@ -47,7 +47,8 @@ export class DataLoader<K, V, C = K> {
       leaveWhenFull: false,
       clock: systemClock,
       wait: (ripen) => {
-        schedule.call(this, ripen);
+        if (schedule) this.#schedule(schedule, ripen);
+        else endOfTick(ripen);
         return undefined;
       },
       send: (batch) => this.#send(batch),
@@ -128,6 +129,16 @@ export class DataLoader<K, V, C = K> {
       batch.riders ??= [];
       batch.riders.push(() => resolve(cached));
     });
+  }
+
+  /** A function that dispatches at once would do so before the first key is there: the tick goes on. */
+  #schedule(schedule: (dispatch: () => void) => void, ripen: () => void): void {
+    let isAtOnce = true;
+    schedule.call(this, () => {
+      if (isAtOnce) endOfTick(ripen);
+      else ripen();
+    });
+    isAtOnce = false;
   }
 
   #send(batch: Batch<K, V>): void {

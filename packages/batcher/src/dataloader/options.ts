@@ -18,7 +18,10 @@ export interface DataLoaderOptions<K, V, C = K> {
   readonly batch?: boolean;
   /** Keys in a batch at most. Default `Infinity`. */
   readonly maxBatchSize?: number;
-  /** Calls its argument when a new batch is to be sent. Default: at the end of the current tick. */
+  /**
+   * Calls its argument when a new batch is to be sent; one that does so at once sends it at the end
+   * of the tick. Default: the end of the tick.
+   */
   readonly batchScheduleFn?: (dispatch: () => void) => void;
   /** `false` sends every key each time it is asked for. Default `true`. */
   readonly cache?: boolean;

@@ -31,18 +31,18 @@ export class OutgoingRequest {
   /** @throws what `fetch` would: a request that cannot be sent says nothing about its host */
   constructor(input: Parameters<typeof fetch>[0], { deadline, ...init }: PolicyFetchInit) {
     const given = input instanceof Request ? input : undefined;
-    const { method, headers } = given ?? {};
-    const basis = { ...(method && { method }), ...(headers && { headers }) };
+    const body = bodyOf(init, given);
     const probe = new Request(given?.url ?? (input as string | URL), {
-      ...basis,
       ...init,
-      body: null,
+      ...methodAndHeaders(init, given),
+      body: body === null ? null : standIn(init.body),
       signal: null,
     });
-    const replayable = isReplayable(probe, init.body ?? given?.body ?? null);
-    const signal = init.signal ?? given?.signal;
-    this.origin = new URL(probe.url).origin;
-    this.callOptions = { signal, deadline, ...(!replayable && { attempts: 1 }) };
+    // `null` is no signal, `undefined` is the signal of the `Request`.
+    const signal = (init.signal === undefined ? given?.signal : init.signal) ?? undefined;
+    const attempts = isReplayable(probe, body) ? undefined : 1;
+    this.origin = hostOf(new URL(probe.url));
+    this.callOptions = { signal, deadline, attempts };
     this.#init = init;
     this.#headers = probe.headers;
   }
@@ -74,6 +74,34 @@ export class OutgoingRequest {
     this.dropFailedResponse();
     throw error;
   }
+}
+
+/** Without an origin (`data:`, `blob:`, `file:`), the kind of URL is all that can fail by itself. */
+function hostOf({ origin, protocol }: URL): string {
+  return origin === 'null' ? protocol : origin;
+}
+
+/** Where the init says nothing, or `undefined`, the `Request` does. */
+function methodAndHeaders(init: RequestInit, given: Request | undefined): RequestInit {
+  const method = init.method ?? given?.method;
+  const headers = init.headers ?? given?.headers;
+  return { ...(method && { method }), ...(headers && { headers }) };
+}
+
+/** @throws TypeError when it has been read already */
+function bodyOf(init: RequestInit, given: Request | undefined): unknown {
+  const isUsed = init.body == null && given?.bodyUsed === true;
+  const body = init.body ?? given?.body ?? null;
+  if (isUsed || (body instanceof ReadableStream && body.locked)) {
+    throw new TypeError('the body has already been used');
+  }
+  return body;
+}
+
+/** Shows `Request` that there is a body, and whether it is a stream, but keeps its hands off it. */
+function standIn(body: unknown): NonNullable<RequestInit['body']> {
+  const isStream = typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+  return isStream ? new ReadableStream() : new Uint8Array();
 }
 
 /**

@@ -1,9 +1,10 @@
-import { type Breaker, createBreaker } from '../breaker.ts';
+import type { Breaker } from '../breaker.ts';
 import type { BulkheadOptions } from '../bulkhead.ts';
 import { callable, text } from '../check.ts';
 import type { Clock } from '../clock.ts';
+import { Hooks } from '../events.ts';
 import type { BreakerOptions } from '../options.ts';
-import { createPolicy, type Policy } from '../policy.ts';
+import { createParts, createPolicy, type Policy, type PolicyOptions } from '../policy.ts';
 import { type BreakerRegistry, createBreakerRegistry } from '../registry.ts';
 import type { RetryOptions } from '../retry.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
@@ -22,7 +23,10 @@ export interface FetchOptions {
   readonly timeoutMs?: number;
   /** For the whole until the headers of the response are there, in ms. Default: none. */
   readonly deadlineMs?: number;
-  /** Whether a response with this status is a failure. Default: 408, 429 and from 500 on. */
+  /**
+   * Whether a response with this status is a failure. One that throws gives way to the default,
+   * with a process warning. Default: 408, 429 and from 500 on.
+   */
   readonly isFailure?: (status: number) => boolean;
   /** Tells the server how many ms are left until the deadline. Default `'x-request-timeout-ms'`. */
   readonly deadlineHeader?: string;
@@ -53,7 +57,7 @@ export interface PolicyFetch {
 export function createFetch(options: FetchOptions = {}): PolicyFetch {
   const {
     fetch: send = (...args) => globalThis.fetch(...args),
-    isFailure = (status) => status === 408 || status === 429 || status >= 500,
+    isFailure = standardIsFailure,
     deadlineHeader = 'x-request-timeout-ms',
   } = options;
   callable('fetch', send);
@@ -65,6 +69,9 @@ export function createFetch(options: FetchOptions = {}): PolicyFetch {
     ...(options.clock && { clock: options.clock }),
   });
   const policyOf = policies(options, breakers);
+  const hooks = new Hooks('fetch');
+  const hasFailed = ({ status }: Response) =>
+    hooks.decide('isFailure', standardIsFailure(status), () => isFailure(status));
 
   async function policyFetch(...[input, init = {}]: Parameters<PolicyFetch>): Promise<Response> {
     const request = new OutgoingRequest(input, init);
@@ -73,7 +80,7 @@ export function createFetch(options: FetchOptions = {}): PolicyFetch {
       return await policy.execute(async (ctx) => {
         request.dropFailedResponse();
         const response = await send(input, request.initFor(ctx, deadlineHeader));
-        return isFailure(response.status) ? request.failWith(response) : response;
+        return hasFailed(response) ? request.failWith(response) : response;
       }, request.callOptions);
     } catch (error) {
       return request.failedResponse(error);
@@ -82,23 +89,24 @@ export function createFetch(options: FetchOptions = {}): PolicyFetch {
   return Object.assign(policyFetch, { breakers });
 }
 
+const standardIsFailure = (status: number): boolean =>
+  status === 408 || status === 429 || status >= 500;
+
 function policies(options: FetchOptions, breakers: BreakerRegistry): (origin: string) => Policy {
   const { retry = {}, bulkhead, timeoutMs = 10_000, deadlineMs, clock } = options;
-  const create = (name: string, breaker: Breaker) =>
-    createPolicy({
-      name,
-      breaker,
-      timeoutMs,
-      clock,
-      ...(retry !== false && { retry }),
-      ...(bulkhead && { bulkhead }),
-      ...(deadlineMs !== undefined && { deadlineMs }),
-    });
-  create('checks the options before the first request', createBreaker());
+  const shared: PolicyOptions = {
+    timeoutMs,
+    clock,
+    ...(retry !== false && { retry }),
+    ...(bulkhead && { bulkhead }),
+    ...(deadlineMs !== undefined && { deadlineMs }),
+  };
+  // A bad option is found now, not with the first request.
+  createParts('fetch', shared);
   const known = new WeakMap<Breaker, Policy>();
   return (origin) => {
     const breaker = breakers.get(origin);
-    const policy = known.get(breaker) ?? create(origin, breaker);
+    const policy = known.get(breaker) ?? createPolicy({ ...shared, name: origin, breaker });
     known.set(breaker, policy);
     return policy;
   };

@@ -117,7 +117,7 @@ export class Firing<TI extends unknown[], TR> {
     const nowMs = clock.now();
     const tookMs = nowMs - this.#startedAtMs;
     const isFine = () => options.errorFilter(error, ...this.#args);
-    if (hooks.run('errorFilter', false, isFine)) {
+    if (hooks.decide('errorFilter', false, isFine)) {
       journal.count('successes', nowMs, tookMs);
       journal.tell('success', error, tookMs);
       this.#permit.succeeded(error);

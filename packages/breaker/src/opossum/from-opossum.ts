@@ -69,7 +69,8 @@ const adapted = new WeakMap<OpossumCircuit, OpossumGuard>();
  *
  * The circuit's own timeout counts there, but only the policy's ends an attempt of the policy.
  * opossum knows no outcome that says nothing: what was refused further in, or aborted by the
- * caller, counts as a success there.
+ * caller, counts as a success there. A fallback of the circuit is called as ever, with arguments that
+ * mean nothing to it, but what it answers is not what the policy gets: give the policy its own.
  *
  * @throws TypeError for a circuit with `cache` or `coalesce`: it would give one call's result to all
  */
@@ -120,7 +121,11 @@ class CircuitGuard implements OpossumGuard {
       admission.resolve({ succeeded: work.resolve, failed: work.reject });
       return work.promise;
     };
-    this.execute(passenger).catch(admission.reject);
+    // Without effect on a call that was let through: that has its permit.
+    this.execute(passenger).then(
+      () => admission.reject(this.#refusal()),
+      (error) => admission.reject(isRefusal(error) ? error : this.#refusal({ cause: error })),
+    );
     return admission.promise;
   }
 
@@ -149,15 +154,14 @@ class CircuitGuard implements OpossumGuard {
   #translate(error: unknown): unknown {
     if (!isOfCircuit(this.#circuit, error)) return error;
     const { name } = this;
-    const { resetTimeout, capacity, timeout } = this.#circuit.options;
+    const { capacity, timeout } = this.#circuit.options;
     const options = { cause: error };
     return withoutStack(() => {
       switch (error.code) {
-        case 'EOPENBREAKER': {
-          const openForMs = systemClock.now() - this.#openedAtMs;
-          const leftMs = Number.isNaN(openForMs) ? resetTimeout : resetTimeout - openForMs;
-          return new BreakerOpenError(name, Math.max(0, leftMs), options);
-        }
+        case 'EOPENBREAKER':
+          return new BreakerOpenError(name, this.#retryAfterMs(), options);
+        case 'ESHUTDOWN':
+          return new BreakerOpenError(name, Number.POSITIVE_INFINITY, options);
         case 'ESEMLOCKED':
           return new BulkheadFullError(name, capacity, 0, options);
         case 'ETIMEDOUT':
@@ -166,6 +170,24 @@ class CircuitGuard implements OpossumGuard {
           return error;
       }
     });
+  }
+
+  /** Why a call was not let through, when a fallback of the circuit has answered in its place. */
+  #refusal(options?: ErrorOptions): Error {
+    const { name } = this;
+    const { opened, halfOpen } = this.#circuit;
+    const { capacity } = this.#circuit.options;
+    return withoutStack(() =>
+      opened || halfOpen
+        ? new BreakerOpenError(name, this.#retryAfterMs(), options)
+        : new BulkheadFullError(name, capacity, 0, options),
+    );
+  }
+
+  #retryAfterMs(): number {
+    const { resetTimeout } = this.#circuit.options;
+    const openForMs = systemClock.now() - this.#openedAtMs;
+    return Number.isNaN(openForMs) ? resetTimeout : Math.max(0, resetTimeout - openForMs);
   }
 }
 

@@ -52,6 +52,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   readonly #range: Range<TI, TR>;
   readonly #warmUntilMs: number;
   readonly #maxRequests: number;
+  readonly #openMs: NonNullable<BreakerOptions['openMs']>;
   readonly #health: (() => void)[] = [];
   #fallback: ((...args: unknown[]) => unknown) | undefined;
   /** The call whose action is being called just now. */
@@ -101,6 +102,7 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
     this.breaker = createBreaker(this.#breakerOptions(options));
     this.breaker.on('stateChange', (change) => this.#changed(change));
     this.#maxRequests = options.maxRequests ?? standard.maxRequests;
+    this.#openMs = options.openMs ?? this.options.resetTimeout;
     if (state) this.#restore(state);
   }
 
@@ -310,10 +312,15 @@ export class OpossumBreaker<TI extends unknown[] = unknown[], TR = unknown> exte
   }
 
   #import(state: 'closed' | 'open' | 'half-open', sinceEpochMs: number): void {
-    const openMs = state === 'open' ? this.options.resetTimeout : 0;
+    const openMs = state === 'open' ? this.#firstOpenMs() : 0;
     const timesOpened = state === 'closed' ? 0 : 1;
     const counts = new Tally().snapshot();
     this.breaker.import({ state, sinceEpochMs, openMs, timesOpened, counts });
+  }
+
+  #firstOpenMs(): number {
+    const openMs = this.#openMs;
+    return typeof openMs === 'function' ? openMs(1) : openMs;
   }
 
   #breakerOptions(options: OpossumBreakerOptions<TI>): BreakerOptions {

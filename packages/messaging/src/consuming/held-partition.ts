@@ -18,6 +18,8 @@ export interface HeldPartitionParts {
 export class HeldPartition implements TopicPartition {
   readonly topic: string;
   readonly partition: number;
+  /** The same each time that the partition is held. */
+  readonly id: string;
   /** Its messages failed before, and have a time before which they are not tried again. */
   readonly isRetry: boolean;
   /** `draining`: what is under way may end, and what it overtook is still begun. */
@@ -51,6 +53,7 @@ export class HeldPartition implements TopicPartition {
   constructor(at: TopicPartition, parts: HeldPartitionParts, begin?: number) {
     this.topic = at.topic;
     this.partition = at.partition;
+    this.id = `${at.topic}/${at.partition}`;
     this.isRetry = parts.isRetry;
     this.#parts = parts;
     this.watermark = new Watermark(begin);

@@ -177,8 +177,7 @@ export class Lanes {
     return lane;
   }
 
-  #keysOf({ topic, partition }: HeldPartition): Keys {
-    const id = `${topic}/${partition}`;
+  #keysOf({ id }: HeldPartition): Keys {
     let keys = this.#lanes.get(id);
     if (!keys) {
       keys = new Map();
@@ -190,5 +189,6 @@ export class Lanes {
 
 /** Each byte as one character: two keys are equal when their bytes are. */
 function latin1(key: Uint8Array): string {
+  if (key instanceof Buffer) return key.toString('latin1');
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }

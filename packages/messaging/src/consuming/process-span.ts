@@ -25,12 +25,11 @@ const fromHeaders: TextMapGetter<readonly RawHeader[]> = {
  * Runs a call of a handler within a span that is the active one: a child of the span in which the message
  * was sent; for a batch a root that is linked to each. Without OpenTelemetry it only runs it.
  */
-export async function processed(
-  task: Task,
-  group: string,
-  run: () => Promise<void>,
-): Promise<void> {
-  if (!isTracing()) return run();
+export function processed(task: Task, group: string, run: () => Promise<void>): Promise<void> {
+  return isTracing() ? traced(task, group, run) : run();
+}
+
+async function traced(task: Task, group: string, run: () => Promise<void>): Promise<void> {
   const { parent, links, attributes } = describe(task, group);
   const span = trace
     .getTracer('@shopgpt/messaging')

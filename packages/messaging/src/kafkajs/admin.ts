@@ -18,8 +18,6 @@ const times = {
   maxRetryMs: 1_000,
   /** What a broker may take for topics. */
   workMs: 15_000,
-  /** A topic that was just made is not known to all brokers at once. */
-  graceMs: 3_000,
   fetchWaitMs: 100,
 };
 
@@ -176,7 +174,7 @@ export class KafkajsAdmin implements DriverAdmin {
     await this.#network.refresh();
     const known = this.#network.topic(topic);
     if (known?.missingSinceMs !== undefined) {
-      if (this.#clock.now() - known.missingSinceMs < times.graceMs) throw notYet(topic);
+      if (!this.#network.isMissing(topic)) throw notYet(topic);
       this.#network.forget(topic);
       throw new UnknownTopicError(topic);
     }

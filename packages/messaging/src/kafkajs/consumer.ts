@@ -20,8 +20,8 @@ import { sleep, within } from './within.ts';
 const times = {
   /** How often it is looked whether topics have got or lost partitions. */
   lookMs: 3_000,
-  /** A topic that was just made is not known to all brokers at once. */
-  graceMs: 3_000,
+  /** How long the cluster may fail to say what it knows of the topics. */
+  patienceMs: 30_000,
   commitMs: 10_000,
   retryMs: 200,
   /** Of a member that holds nothing. */
@@ -135,15 +135,15 @@ export class KafkajsConsumer implements DriverConsumer {
   async #untilTopicsAreKnown(listener: ConsumerListener): Promise<void> {
     const { topics } = this.#options;
     const { signal } = this.#stopping;
-    const endMs = this.#clock.now() + 10 * times.graceMs;
+    const endMs = this.#clock.now() + times.patienceMs;
     for (const topic of topics) this.#network.watch(topic);
     for (;;) {
       const failure = await this.#network.refresh().then(
         () => undefined,
         (error) => error,
       );
-      if (topics.some((topic) => this.#countOf(topic) > 0) || signal.aborted) return;
-      const missing = topics.find((topic) => this.#isMissing(topic));
+      if (topics.some((topic) => this.#network.partitionsOf(topic) > 0) || signal.aborted) return;
+      const missing = topics.find((topic) => this.#network.isMissing(topic));
       if (missing !== undefined) throw new UnknownTopicError(missing);
       if (failure) listener.trouble(failure);
       if (failure && this.#clock.now() > endMs) throw failure;
@@ -251,19 +251,10 @@ export class KafkajsConsumer implements DriverConsumer {
       await this.#network.refresh().catch(messageOf);
       if (over.aborted) return;
       const counts = [...partitionCounts];
-      const gone = counts.filter(([topic, count]) => count > 0 && this.#isMissing(topic));
+      const gone = counts.filter(([topic, count]) => count > 0 && this.#network.isMissing(topic));
       for (const [topic] of gone) listener.trouble(new UnknownTopicError(topic));
-      const isMore = counts.some(([topic, count]) => this.#countOf(topic) > count);
+      const isMore = counts.some(([topic, count]) => this.#network.partitionsOf(topic) > count);
       if (isMore || gone.length > 0) changed();
     }
-  }
-
-  #countOf(topic: string): number {
-    return this.#network.topic(topic)?.leaders.length ?? 0;
-  }
-
-  #isMissing(topic: string): boolean {
-    const sinceMs = this.#network.topic(topic)?.missingSinceMs;
-    return sinceMs !== undefined && this.#clock.now() - sinceMs >= times.graceMs;
   }
 }

@@ -73,6 +73,19 @@ test('a connection has no timers and no log lines of kafkajs', async () => {
   expect(connection.requestQueue.throttleCheckTimeoutId).toBeNull();
 });
 
+test.each([
+  ['no bytes', [0, 0, 0, 0]],
+  ['fewer than none', [0xff, 0xff, 0xff, 0xf0, 1, 2, 3, 4]],
+])('a frame of %s ends its connection and nothing else', async (_, bytes) => {
+  const { connection } = await internalsOf(kafka()).open();
+  const ends: Error[] = [];
+  connection.socket = { destroy: (error) => ends.push(error) };
+  connection.processData(Buffer.from(bytes));
+  expect(ends.map(({ message }) => message)).toEqual([
+    'what answers is no broker of Kafka, or one that makes no sense',
+  ]);
+});
+
 test('a connection that the broker slows down goes on when its time is over', async () => {
   const { connection } = await internalsOf(kafka()).open();
   const queue = connection.requestQueue;

@@ -47,6 +47,7 @@ interface Connection {
     response: { decode(payload: Buffer): Promise<unknown>; parse(data: unknown): unknown };
     logResponseError: false;
   }): Promise<unknown>;
+  processData(bytes: Buffer): void;
   socket?: { destroy(error: Error): void };
   logger: SilentLogger;
   readonly requestQueue: RequestQueue;
@@ -113,7 +114,11 @@ async function open(brokerPool: BrokerPool, address: Address | undefined): Promi
   const [connection] = connectionPool.pool;
   need('ConnectionPool', { connection }, ['connection']);
   if (!connection) throw missing('ConnectionPool', 'connection');
+  need('Connection', connection, [
+    ...['isConnected', 'send', 'processData', 'logger', 'requestQueue'],
+  ]);
   quieten(connectionPool, connection);
+  guard(connection);
   const broker = brokerPool.createBroker({ connectionPool, logger: silent });
   need('Broker', broker, ['connect', 'lookupRequest']);
   return {
@@ -126,7 +131,6 @@ async function open(brokerPool: BrokerPool, address: Address | undefined): Promi
 
 /** Takes the timers and the log lines away: time limits are ours, and errors go to who asked. */
 function quieten(pool: Pool, connection: Connection): void {
-  need('Connection', connection, ['isConnected', 'send', 'logger', 'requestQueue']);
   const queue = connection.requestQueue;
   need('RequestQueue', queue, [
     ...['enforceRequestTimeout', 'throttledUntil', 'throttleCheckTimeoutId', 'pending'],
@@ -144,6 +148,19 @@ function quieten(pool: Pool, connection: Connection): void {
       queue.throttleCheckTimeoutId = null;
       queue.checkPendingRequests();
     }, waitMs);
+  };
+}
+
+/** It throws at bytes that are no frame, which would end the process: whoever sends them is no broker. */
+function guard(connection: Connection): void {
+  const processData = connection.processData.bind(connection);
+  connection.processData = (bytes) => {
+    try {
+      processData(bytes);
+    } catch (cause) {
+      const text = 'what answers is no broker of Kafka, or one that makes no sense';
+      connection.socket?.destroy(new Error(text, { cause }));
+    }
   };
 }
 

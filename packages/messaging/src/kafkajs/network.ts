@@ -9,6 +9,9 @@ import { sleep } from './within.ts';
 const metadataMs = 1_500;
 const hedgeMs = 300;
 
+/** A topic that was just made is not known to all brokers at once. */
+const graceMs = 3_000;
+
 /** What the cluster last said of a topic. */
 export interface KnownTopic {
   /** Since when the cluster has said that there is no such topic; undefined while there is. */
@@ -46,6 +49,17 @@ export class Network {
   /** What is known without asking. */
   topic(name: string): KnownTopic | undefined {
     return this.#topics.get(name);
+  }
+
+  /** 0 as long as nobody has said. */
+  partitionsOf(topic: string): number {
+    return this.#topics.get(topic)?.leaders.length ?? 0;
+  }
+
+  /** The cluster has said for long enough that there is no such topic. */
+  isMissing(topic: string): boolean {
+    const sinceMs = this.#topics.get(topic)?.missingSinceMs;
+    return sinceMs !== undefined && this.#clock.now() - sinceMs >= graceMs;
   }
 
   leaderOf(topic: string, partition: number): number | undefined {

@@ -1,30 +1,23 @@
 import type { Clock } from '../clock.ts';
 import type { DriverProducer, DriverProducerOptions, PartitionQueue } from '../driver.ts';
 import { DriverError, UnknownTopicError } from '../errors.ts';
-import type { TopicPartition } from '../record.ts';
-import { codecOf } from './codecs.ts';
-import { Flight } from './flight.ts';
-import { type Batch, type Identity, Lane } from './lane.ts';
+import { Alarm } from './alarm.ts';
+import { Courier } from './courier.ts';
+import { Lane } from './lane.ts';
 import type { Network } from './network.ts';
-import type { ProduceBatch } from './produce.ts';
-import { hasLostSequence, isRetriable, isUnsure } from './produce-codes.ts';
-import { codes } from './protocol.ts';
-import type { BatchBody } from './record-batch.ts';
-import { messageOf, type Wire } from './wire.ts';
-import { sleep, within } from './within.ts';
+import { askForPartitions } from './partition-counts.ts';
+import { ProducerId } from './producer-id.ts';
+import { settle } from './settle.ts';
+import { messageOf } from './wire.ts';
+import { within } from './within.ts';
 
 const times = {
-  /** How long the broker waits for its replicas; our own limit is a second more. */
-  ackMs: 4_000,
-  /** A request that takes longer is looked after: its leader may hang. */
-  watchMs: 1_000,
-  retryMs: 50,
-  maxRetryMs: 1_000,
-  /** A topic that was just made is not known to all brokers at once. */
-  graceMs: 3_000,
-  /** How long the cluster may take to say how many partitions a topic has. */
-  askMs: 10_000,
-  refreshMs: 30_000,
+  /** Until it is looked again who leads a partition. */
+  seekMs: 100,
+  /** How long who waits for fresh metadata waits at most. */
+  refreshMs: 1_000,
+  /** How old metadata may be. */
+  maxAgeMs: 30_000,
 };
 
 const maxRequestBytes = 4_000_000;
@@ -38,15 +31,15 @@ export class KafkajsProducer implements DriverProducer {
   readonly #clock: Clock;
   readonly #options: DriverProducerOptions;
   readonly #errorOf: (code: number) => Error;
+  readonly #courier: Courier;
   readonly #lanes = new Map<string, Lane>();
   /** Lanes with something to send; who did not fit into a request comes last. */
   readonly #ready = new Set<Lane>();
+  /** By the broker that they go to. */
   readonly #flights = new Map<number, Promise<void>>();
   readonly #closing = new AbortController();
-  #identity: Identity | undefined;
-  #asking: Promise<Identity> | undefined;
+  readonly #alarm: Alarm;
   #isScheduled = false;
-  #wake: { atMs: number; callOff: () => void } | undefined;
 
   constructor(
     network: Network,
@@ -58,12 +51,21 @@ export class KafkajsProducer implements DriverProducer {
     this.#clock = clock;
     this.#options = options;
     this.#errorOf = errorOf;
+    const { compression } = options;
+    const producerId = new ProducerId(network, errorOf);
+    const refresh = () => this.#refresh();
+    this.#courier = new Courier({ network, clock, compression, producerId, refresh });
+    this.#alarm = new Alarm(clock, () => this.#drain());
   }
 
   partitionsOf(topic: string, signal?: AbortSignal): number | Promise<number> {
-    const count = this.#network.topic(topic)?.leaders.length ?? 0;
-    if (count === 0) return this.#askForPartitions(topic, signal);
-    if (this.#network.ageMs > times.refreshMs) void this.#refresh();
+    const count = this.#network.partitionsOf(topic);
+    if (count === 0) {
+      const closing = this.#closing.signal;
+      const ended = signal ? AbortSignal.any([signal, closing]) : closing;
+      return askForPartitions(this.#network, this.#clock, topic, ended);
+    }
+    if (this.#network.ageMs > times.maxAgeMs) void this.#refresh();
     return count;
   }
 
@@ -82,44 +84,12 @@ export class KafkajsProducer implements DriverProducer {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#wake?.callOff();
+    const closed = new DriverError('the producer is closed', { isRetriable: false });
+    this.#closing.abort(closed);
+    this.#alarm.stop();
     this.#network.close();
     await Promise.all(this.#flights.values());
-    for (const lane of this.#lanes.values()) while (lane.head) lane.giveUp(closed());
-  }
-
-  async #askForPartitions(topic: string, signal?: AbortSignal): Promise<number> {
-    const endMs = this.#clock.now() + times.askMs;
-    let cause: unknown;
-    this.#network.watch(topic);
-    for (let waitMs = times.retryMs; this.#clock.now() < endMs; waitMs = grow(waitMs)) {
-      signal?.throwIfAborted();
-      if (this.#closing.signal.aborted) throw closed();
-      await this.#network.refresh().catch((error: DriverError) => {
-        if (!error.isRetriable) throw error;
-        cause = error;
-      });
-      const count = this.#network.topic(topic)?.leaders.length ?? 0;
-      if (count > 0) return count;
-      this.#forgetIfMissing(topic);
-      await sleep(this.#clock, waitMs, signal);
-    }
-    throw new DriverError(`the cluster did not say in time how many partitions ${topic} has`, {
-      isRetriable: true,
-      cause,
-    });
-  }
-
-  #forgetIfMissing(topic: string): void {
-    if (!this.#isMissing(topic)) return;
-    this.#network.forget(topic);
-    throw new UnknownTopicError(topic);
-  }
-
-  #isMissing(topic: string): boolean {
-    const sinceMs = this.#network.topic(topic)?.missingSinceMs;
-    return sinceMs !== undefined && this.#clock.now() - sinceMs >= times.graceMs;
+    for (const lane of this.#lanes.values()) while (lane.head) lane.giveUp(closed);
   }
 
   /** Not at once: all that is offered in one turn of the loop goes together. */
@@ -149,27 +119,17 @@ export class KafkajsProducer implements DriverProducer {
     const nowMs = this.#clock.now();
     lane.expire(nowMs);
     if (lane.notBeforeMs <= nowMs) return true;
-    this.#wakeAt(lane.notBeforeMs);
+    this.#alarm.at(lane.notBeforeMs);
     return false;
   }
 
-  #wakeAt(atMs: number): void {
-    if (this.#wake && this.#wake.atMs <= atMs) return;
-    this.#wake?.callOff();
-    const callOff = this.#clock.after(Math.max(1, atMs - this.#clock.now()), () => {
-      this.#wake = undefined;
-      this.#drain();
-    });
-    this.#wake = { atMs, callOff };
-  }
-
   #seekLeader(lane: Lane): void {
-    if (this.#isMissing(lane.topic)) {
+    if (this.#network.isMissing(lane.topic)) {
       this.#dropTopic(lane.topic);
       return;
     }
-    lane.notBeforeMs = this.#clock.now() + 2 * times.retryMs;
-    this.#wakeAt(lane.notBeforeMs);
+    lane.notBeforeMs = this.#clock.now() + times.seekMs;
+    this.#alarm.at(lane.notBeforeMs);
     void this.#refresh();
   }
 
@@ -184,8 +144,22 @@ export class KafkajsProducer implements DriverProducer {
     }
   }
 
-  /** Takes from each partition what fits into one request, and sends it. */
   #depart(leader: number, lanes: readonly Lane[]): void {
+    const load = this.#load(lanes);
+    if (load.length === 0) return;
+    const flight = this.#fly(leader, load).finally(() => {
+      this.#flights.delete(leader);
+      for (const lane of load) {
+        lane.isBusy = false;
+        this.#ready.add(lane);
+      }
+      this.#kick();
+    });
+    this.#flights.set(leader, flight);
+  }
+
+  /** Takes from each partition what fits into one request. */
+  #load(lanes: readonly Lane[]): Lane[] {
     const load: Lane[] = [];
     let room = maxRequestBytes;
     for (const lane of lanes) {
@@ -201,159 +175,28 @@ export class KafkajsProducer implements DriverProducer {
       lane.isBusy = true;
       load.push(lane);
     }
-    if (load.length === 0) return;
-    const flight = this.#fly(leader, load).finally(() => {
-      this.#flights.delete(leader);
-      for (const lane of load) {
-        lane.isBusy = false;
-        this.#ready.add(lane);
-      }
-      this.#kick();
-    });
-    this.#flights.set(leader, flight);
+    return load;
   }
 
   async #fly(leader: number, lanes: readonly Lane[]): Promise<void> {
-    const flight = new Flight();
-    try {
-      const sealed = await Promise.all(lanes.map((lane) => this.#seal(lane, flight)));
-      const batches = sealed.filter((batch) => batch !== undefined);
-      const wire = await this.#network.wire(leader, 'produce');
-      const stop = this.#watch(leader, wire, batches);
-      try {
-        const answer = await wire.produce(batches, times.ackMs, () => flight.left(batches));
-        for (const outcome of answer.partitions) flight.landed(outcome);
-      } finally {
-        stop();
-      }
-    } catch (cause) {
-      flight.failed(cause);
-    }
-    const isStale = lanes.filter((lane) => this.#settle(lane, flight)).length > 0;
-    if (isStale && !this.#closing.signal.aborted) await this.#refresh();
-  }
-
-  /** What cannot be encoded must not keep the others from being sent. */
-  async #seal(lane: Lane, flight: Flight): Promise<ProduceBatch | undefined> {
-    try {
-      const batch = lane.head;
-      if (!batch) return undefined;
-      const sequence = await lane.sequenceFor(batch, (used) => this.#identityAfter(used));
-      const body = await batch.body((plain) => this.#compress(plain));
-      return { topic: lane.topic, partition: lane.partition, body, sequence };
-    } catch (cause) {
-      flight.stayed(lane, cause);
-      return undefined;
-    }
-  }
-
-  async #compress(body: BatchBody): Promise<BatchBody> {
-    const { compression } = this.#options;
-    if (compression === 'none') return body;
-    const codec = await codecOf(compression);
-    return { ...body, codec: codec.id, bytes: await codec.compress(body.bytes) };
-  }
-
-  /** All lanes share one, until one of them has used all its epochs. */
-  async #identityAfter(used: bigint | undefined): Promise<Identity> {
-    const known = this.#identity;
-    if (known && known.producerId !== used) return known;
-    this.#asking ??= this.#initProducerId().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
-  }
-
-  async #initProducerId(): Promise<Identity> {
-    const args = { transactionalId: null, transactionTimeout: 60_000 };
-    // Any broker may say.
-    const { errorCode, producerId, producerEpoch } = await this.#network.ask(
-      'InitProducerId',
-      args,
-    );
-    if (errorCode !== codes.none) throw this.#errorOf(errorCode);
-    this.#identity = { producerId: BigInt(producerId), epoch: producerEpoch };
-    return this.#identity;
-  }
-
-  /** Returns whether what we know of the cluster may be old. */
-  #settle(lane: Lane, flight: Flight): boolean {
-    const batch = lane.head;
-    const { code, baseOffset, cause, hasLeft } = flight.outcomeOf(lane);
-    if (!batch) return false;
-    if (code === codes.none || code === codes.duplicateSequence) {
-      lane.written(baseOffset < 0 ? undefined : baseOffset);
-      return false;
-    }
-    if (code === undefined ? hasLeft : isUnsure(code)) batch.isMaybeWritten = true;
-    const error = code === undefined ? driverError(cause) : driverError(this.#errorOf(code));
-    if (this.#closing.signal.aborted) lane.giveUp(closed());
-    else if (this.#mayTryAgain(lane, batch, code, error)) this.#backOff(lane, batch);
-    else lane.giveUp(error);
-    return true;
-  }
-
-  #mayTryAgain(lane: Lane, batch: Batch, code: number | undefined, error: DriverError): boolean {
-    if (code === undefined) return error.isRetriable;
-    if (code === codes.tooLarge || code === codes.listTooLarge) return lane.split();
-    if (!hasLostSequence(code)) return isRetriable(code);
-    if (batch.isMaybeWritten) return false;
-    lane.endEpoch();
-    return true;
-  }
-
-  #backOff(lane: Lane, batch: Batch): void {
-    // The halves of a batch that was too large are new ones and go at once.
-    if (lane.head !== batch) return;
-    const waitMs = Math.min(times.retryMs * 2 ** Math.min(batch.attempts, 10), times.maxRetryMs);
-    batch.attempts += 1;
-    lane.notBeforeMs = this.#clock.now() + waitMs;
-  }
-
-  /** A leader that hangs answers nobody: as soon as another one is elected, its partitions go there. */
-  #watch(leader: number, wire: Wire, partitions: readonly TopicPartition[]): () => void {
-    let callOff: () => void;
-    const look = async () => {
-      await this.#refresh();
-      const isDeposed = partitions.some(({ topic, partition }) => {
-        const now = this.#network.leaderOf(topic, partition);
-        return now !== undefined && now !== leader;
-      });
-      if (isDeposed) wire.cut(new Error(`broker ${leader} is silent and no longer the leader`));
-    };
-    const next = () => {
-      callOff = this.#clock.after(times.watchMs, () => {
-        next();
-        void look();
-      });
-    };
-    next();
-    return () => callOff();
+    const flight = await this.#courier.carry(leader, lanes);
+    const { signal } = this.#closing;
+    const closed: Error | undefined = signal.aborted ? signal.reason : undefined;
+    const court = { nowMs: this.#clock.now(), errorOf: this.#errorOf, closed };
+    const isStale = lanes.filter((lane) => settle(lane, flight, court)).length > 0;
+    if (isStale && !closed) await this.#refresh();
   }
 
   /** Never fails and never takes long: who needs the answer looks again later. */
   async #refresh(): Promise<void> {
     const late = () => new Error('late');
-    await within(this.#clock, times.watchMs, this.#network.refresh(), late).catch(messageOf);
+    const refreshed = this.#network.refresh();
+    await within(this.#clock, times.refreshMs, refreshed, late).catch(messageOf);
   }
-}
-
-function driverError(cause: unknown): DriverError {
-  if (cause instanceof DriverError) return cause;
-  const isRetriable = !(cause instanceof TypeError);
-  return new DriverError(messageOf(cause), { isRetriable, cause });
 }
 
 function addTo(byLeader: Map<number, Lane[]>, leader: number, lane: Lane): void {
   const lanes = byLeader.get(leader);
   if (lanes) lanes.push(lane);
   else byLeader.set(leader, [lane]);
-}
-
-function grow(waitMs: number): number {
-  return Math.min(waitMs * 2, times.maxRetryMs);
-}
-
-function closed(): DriverError {
-  return new DriverError('the producer is closed', { isRetriable: false });
 }

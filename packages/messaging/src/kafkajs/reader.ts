@@ -39,13 +39,16 @@ export class Reader {
 
   /** Null counts as empty. */
   array<T>(read: (reader: Reader) => T): T[] {
-    const length = this.int32();
-    return Array.from({ length: Math.max(0, length) }, () => read(this));
+    const items: T[] = [];
+    for (let left = this.int32(); left > 0; left -= 1) items.push(read(this));
+    return items;
   }
 
   #take(length: number): Buffer {
-    const taken = this.#bytes.subarray(this.#at, this.#at + Math.max(0, length));
-    this.#at += taken.length;
+    const end = this.#at + Math.max(0, length);
+    if (end > this.#bytes.length) throw new RangeError('the answer ends in its midst');
+    const taken = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
     return taken;
   }
 }

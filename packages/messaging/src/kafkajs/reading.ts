@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.ts';
 import type { ConsumerListener, Position } from '../driver.ts';
 import { DriverError } from '../errors.ts';
-import type { StoredRecord, TopicPartition } from '../record.ts';
+import type { TopicPartition } from '../record.ts';
+import { Alarm } from './alarm.ts';
 import { decodeBatches } from './batch-reader.ts';
 import type { FetchedPartition } from './fetch.ts';
+import { locate } from './locate.ts';
 import type { Network } from './network.ts';
-import { listOffsets } from './offsets.ts';
+import { keyOf, type Piece, Place, Places } from './place.ts';
 import { codes } from './protocol.ts';
 import { messageOf } from './wire.ts';
 
@@ -25,37 +27,13 @@ const moved: ReadonlySet<number> = new Set([
   ...[codes.fencedLeaderEpoch, codes.unknownLeaderEpoch, 9, 78],
 ]);
 
-/** A partition that is read, and from where. */
-class Place implements TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-  /** Undefined until it is known where to begin. */
-  offset: number | undefined;
-  isPaused = false;
-  /** What came while it was paused. */
-  held: Piece | undefined;
-  notBeforeMs = 0;
-
-  constructor({ topic, partition }: TopicPartition, offset: number | undefined) {
-    this.topic = topic;
-    this.partition = partition;
-    this.offset = offset;
-  }
-}
-
-interface Piece {
-  readonly records: readonly StoredRecord[];
-  readonly nextOffset: number;
-  readonly end: number;
-}
-
 /** What a reading needs of others. */
 export interface ReadingParts {
   readonly network: Network;
   readonly clock: Clock;
   readonly from: 'earliest' | 'latest';
   readonly listener: ConsumerListener;
-  /** The listener threw. */
+  /** The listener threw, or has to begin anew. */
   readonly crashed: (error: unknown) => void;
   readonly errorOf: (code: number) => Error;
 }
@@ -63,10 +41,10 @@ export interface ReadingParts {
 /** Reads the partitions of one assignment, each from its leader, one request at a time to each broker. */
 export class Reading {
   readonly #parts: ReadingParts;
-  readonly #places = new Map<string, Place>();
+  readonly #places: Places;
   readonly #busy = new Set<number>();
+  readonly #alarm: Alarm;
   #isOver = false;
-  #wake: { atMs: number; callOff: () => void } | undefined;
 
   constructor(
     parts: ReadingParts,
@@ -74,32 +52,32 @@ export class Reading {
     committed: readonly Position[],
   ) {
     this.#parts = parts;
+    this.#alarm = new Alarm(parts.clock, () => this.go());
     const offsets = new Map(committed.map((one) => [keyOf(one), one.offset]));
-    for (const one of partitions) {
-      this.#places.set(keyOf(one), new Place(one, offsets.get(keyOf(one))));
-      parts.network.watch(one.topic);
-    }
+    this.#places = new Places(partitions.map((one) => new Place(one, offsets.get(keyOf(one)))));
+    for (const { topic } of partitions) parts.network.watch(topic);
   }
 
   /** No record comes after this. */
   stop(): void {
     this.#isOver = true;
-    this.#wake?.callOff();
+    this.#alarm.stop();
   }
 
   pause(partitions: readonly TopicPartition[]): void {
-    for (const place of this.#known(partitions)) place.isPaused = true;
+    for (const place of this.#places.those(partitions)) place.isPaused = true;
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    for (const place of this.#known(partitions)) place.isPaused = false;
+    for (const place of this.#places.those(partitions)) place.isPaused = false;
     // Not within the call: who resumes may be in the midst of something.
     setImmediate(() => this.go());
   }
 
   seek(partition: TopicPartition, offset: number): void {
-    for (const place of this.#known([partition])) {
-      place.offset = offset;
+    for (const place of this.#places.those([partition])) {
+      place.move(offset);
+      place.isPromised = true;
       place.held = undefined;
       place.notBeforeMs = 0;
     }
@@ -109,9 +87,9 @@ export class Reading {
   /** Hands out what was held, and asks every broker that is not being asked. */
   go(): void {
     if (this.#isOver) return;
-    for (const place of this.#places.values()) this.#release(place);
+    for (const place of this.#places) this.#release(place);
     const byLeader = new Map<number, Place[]>();
-    for (const place of this.#places.values()) this.#addTo(byLeader, place);
+    for (const place of this.#places) this.#addTo(byLeader, place);
     for (const [leader, places] of byLeader) {
       if (!this.#busy.has(leader)) void this.#read(leader, places);
     }
@@ -139,14 +117,14 @@ export class Reading {
 
   #isDue(place: Place): boolean {
     if (place.notBeforeMs <= this.#parts.clock.now()) return true;
-    this.#wakeAt(place.notBeforeMs);
+    this.#alarm.at(place.notBeforeMs);
     return false;
   }
 
   async #read(leader: number, places: readonly Place[]): Promise<void> {
     this.#busy.add(leader);
     try {
-      const lost = places.filter(({ offset }) => offset === undefined);
+      const lost = places.filter(({ offset, isOutside }) => offset === undefined || isOutside);
       if (lost.length > 0) await this.#locate(leader, lost);
       await this.#fetch(leader, places);
     } catch (error) {
@@ -160,24 +138,21 @@ export class Reading {
     setImmediate(() => this.go());
   }
 
-  /** Where the group has nothing valid, its option says where to begin. */
   async #locate(leader: number, places: readonly Place[]): Promise<void> {
     const { network, from } = this.#parts;
-    const wire = await network.wire(leader, 'fetch');
-    for (const found of await listOffsets(wire, places, from)) {
-      const place = this.#places.get(keyOf(found));
-      if (!place || place.offset !== undefined) continue;
-      if (found.errorCode === codes.none) place.offset = found.offset;
-      else this.#failed(place, found.errorCode);
-    }
+    await locate(await network.wire(leader, 'fetch'), places, from, {
+      refused: (place, code) => this.#refused(place, code),
+      trouble: (error) => this.#trouble(error),
+      crashed: (error) => this.#crash(error),
+    });
   }
 
   async #fetch(leader: number, places: readonly Place[]): Promise<void> {
     const asked: Position[] = [];
-    for (const { topic, partition, offset } of places) {
-      if (offset !== undefined) asked.push({ topic, partition, offset });
+    for (const { topic, partition, offset, isOutside } of places) {
+      if (offset !== undefined && !isOutside) asked.push({ topic, partition, offset });
     }
-    if (asked.length === 0) return;
+    if (asked.length === 0 || this.#isOver) return;
     const wire = await this.#parts.network.wire(leader, 'fetch');
     const answer = await wire.fetch(asked, this.#waitMs());
     if (answer.errorCode !== codes.none) throw this.#parts.errorOf(answer.errorCode);
@@ -188,26 +163,23 @@ export class Reading {
   }
 
   #waitMs(): number {
-    const isAnyPaused = [...this.#places.values()].some(({ isPaused }) => isPaused);
-    return isAnyPaused ? times.shortWaitMs : times.waitMs;
+    for (const { isPaused } of this.#places) if (isPaused) return times.shortWaitMs;
+    return times.waitMs;
   }
 
   async #take(fetched: FetchedPartition, from: number | undefined): Promise<void> {
-    const place = this.#places.get(keyOf(fetched));
+    const place = this.#places.get(fetched);
     if (!place || from === undefined || place.offset !== from || this.#isOver) return;
     if (fetched.errorCode !== codes.none) {
-      this.#failed(place, fetched.errorCode);
+      this.#refused(place, fetched.errorCode);
       return;
     }
-    if (fetched.bytes.length === 0) return;
-    const { records, nextOffset, failure } = await decodeBatches(
-      fetched.bytes,
-      from,
-      fetched.aborted,
-    );
+    const { bytes, aborted, end } = fetched;
+    if (bytes.length === 0) return;
+    const { records, nextOffset, failure } = await decodeBatches(bytes, from, aborted);
     // It may have been sent elsewhere meanwhile.
     if (place.offset !== from || this.#isOver) return;
-    if (nextOffset > from) this.#deliver(place, { records, nextOffset, end: fetched.end });
+    if (nextOffset > from) this.#deliver(place, { records, nextOffset, end });
     else if (failure) this.#stand(place, failure);
   }
 
@@ -218,60 +190,36 @@ export class Reading {
     }
     place.offset = piece.nextOffset;
     if (piece.records.length === 0) return;
+    place.isPromised = true;
     const { topic, partition } = place;
     try {
       this.#parts.listener.records({ topic, partition }, piece.records, piece.end);
     } catch (error) {
-      this.stop();
-      this.#parts.crashed(error);
+      this.#crash(error);
     }
   }
 
-  #failed(place: Place, code: number): void {
-    const { topic, partition, offset } = place;
+  #refused(place: Place, code: number): void {
     if (code === codes.offsetOutOfRange) {
-      place.offset = undefined;
-      this.#trouble(
-        new DriverError(
-          `${topic}/${partition} has no offset ${offset}: it is read from the ${this.#parts.from}`,
-          { isRetriable: true },
-        ),
-      );
+      place.isOutside = true;
       return;
     }
+    const isGone = this.#parts.network.topic(place.topic)?.missingSinceMs !== undefined;
     if (moved.has(code)) this.#refresh();
-    if (!moved.has(code) || this.#parts.network.topic(topic)?.missingSinceMs !== undefined) {
-      this.#trouble(this.#parts.errorOf(code));
-    }
+    if (!moved.has(code) || isGone) this.#trouble(this.#parts.errorOf(code));
     this.#rest(place, times.retryMs);
   }
 
   /** Nothing is skipped: the others go on, and this one is tried again later. */
   #stand(place: Place, cause: Error): void {
-    const { topic, partition, offset } = place;
-    this.#trouble(
-      new DriverError(`${topic}/${partition} stands still at offset ${offset}: ${reasons(cause)}`, {
-        isRetriable: false,
-        cause,
-      }),
-    );
+    const text = `${place.name} stands still at offset ${place.offset}: ${reasons(cause)}`;
+    this.#trouble(new DriverError(text, { isRetriable: false, cause }));
     this.#rest(place, times.stuckMs);
   }
 
   #rest(place: Place, ms: number): void {
     place.notBeforeMs = this.#parts.clock.now() + ms;
-    this.#wakeAt(place.notBeforeMs);
-  }
-
-  #wakeAt(atMs: number): void {
-    if (this.#isOver || (this.#wake && this.#wake.atMs <= atMs)) return;
-    this.#wake?.callOff();
-    const { clock } = this.#parts;
-    const callOff = clock.after(Math.max(1, atMs - clock.now()), () => {
-      this.#wake = undefined;
-      this.go();
-    });
-    this.#wake = { atMs, callOff };
+    if (!this.#isOver) this.#alarm.at(place.notBeforeMs);
   }
 
   #refresh(): void {
@@ -283,18 +231,14 @@ export class Reading {
     try {
       this.#parts.listener.trouble(error instanceof Error ? error : new Error(messageOf(error)));
     } catch (thrown) {
-      this.stop();
-      this.#parts.crashed(thrown);
+      this.#crash(thrown);
     }
   }
 
-  #known(partitions: readonly TopicPartition[]): Place[] {
-    return partitions.flatMap((one) => this.#places.get(keyOf(one)) ?? []);
+  #crash(error: unknown): void {
+    this.stop();
+    this.#parts.crashed(error);
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic} ${partition}`;
 }
 
 function reasons(error: Error): string {

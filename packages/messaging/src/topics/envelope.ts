@@ -181,10 +181,16 @@ function versionOf(topic: AnyTopic, headers: RawRecord['headers']): number {
 
 function parsed(topic: AnyTopic, bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+    return JSON.parse(bufferOf(bytes).toString());
   } catch (cause) {
     throw undecodable(topic, cause);
   }
+}
+
+/** What a driver gives is one already, as a rule. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  if (bytes instanceof Buffer) return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 async function decodedBy(topic: AnyTopic, bytes: Uint8Array, version: number): Promise<unknown> {
