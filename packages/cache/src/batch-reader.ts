@@ -45,9 +45,16 @@ export class BatchReader {
   }
 
   async #ask(keys: string[], answers: ((answer: Answer) => void)[]): Promise<void> {
-    const found = await this.#guard.run('read', () => this.#tier.read(keys));
+    const found = await this.#guard.run('read', () => this.#read(keys));
     if (found !== AWAY) this.#learnSize(found);
     for (const [i, answer] of answers.entries()) answer(found === AWAY ? AWAY : found[i]);
+  }
+
+  /** Without an answer for each key, some would wait for one for ever. */
+  async #read(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const found = await this.#tier.read(keys);
+    if (found?.length === keys.length) return found;
+    throw new TypeError(`read of the ${this.#tier.name} tier gave no answer for some of the keys`);
   }
 
   #learnSize(found: readonly (Uint8Array | undefined)[]): void {

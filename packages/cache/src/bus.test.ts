@@ -1,22 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
 const clock = manualClock();
 const tier = faultyTier(memoryTier());
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2. */
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `bus-${run}`;
-  const cache = createCache<string>({ name, ttlMs: 60_000, clock, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'bus', ttlMs: 60_000, clock, l2: tier }, tier);
 
 /** The next read of L2 answers with what it saw only when it is let go. */
 function holdRead(): () => void {
@@ -31,20 +22,12 @@ function holdRead(): () => void {
   return () => gate.resolve();
 }
 
-const channel = () => `bus-${run}:v1:`;
+const channel = () => open.prefix();
 const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 });
-afterEach(async () => {
-  vi.useRealTimers();
-  run += 1;
-  tier.heal();
-  clock.advance(1000);
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
-
 test.each([
   ['delete', (cache: ReturnType<typeof open>) => cache.delete('a'), undefined],
   ['set', (cache: ReturnType<typeof open>) => cache.set('a', 'new'), 'new'],

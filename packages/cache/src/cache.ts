@@ -138,7 +138,8 @@ export interface Cache<V> {
 
   /**
    * Stores a value. A load that runs meanwhile stores nothing. When the same process says something
-   * else about the key before L2 was told, only that is told, and both are answered alike.
+   * else about the key before L2 was told, only that is told, and both are answered alike; when it
+   * invalidates one of the tags before that, or everything, L2 is told to forget the key.
    *
    * @throws NotCacheableError; CacheClosedError; DeleteQueueFullError when L2 is away for long
    */

@@ -24,6 +24,10 @@ test.each([
   expect(roundTrip(value)).toStrictEqual(value);
 });
 
+test.each(['toString', 'valueOf', '__proto__', ''])('takes %j for no bytes of its own', (text) => {
+  expect(() => codec.decode(Buffer.from(text), 'k')).toThrow(SyntaxError);
+});
+
 test('gives any JSON value back as it was', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {

@@ -21,12 +21,12 @@ export function json(): Codec {
   return { encode, decode };
 }
 
-const wordless: Readonly<Record<string, number>> = {
-  NaN: Number.NaN,
-  Infinity: Number.POSITIVE_INFINITY,
-  '-Infinity': Number.NEGATIVE_INFINITY,
-  '-0': -0,
-};
+const wordless: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['-0', -0],
+]);
 
 function encode(value: unknown): Uint8Array {
   if (typeof value === 'number') return Buffer.from(Object.is(value, -0) ? '-0' : String(value));
@@ -37,7 +37,7 @@ function encode(value: unknown): Uint8Array {
 function decode(bytes: Uint8Array): unknown {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
   // No JSON text is as short as these and unknown to the table, and a lookup of a long text costs.
-  return (text.length <= 9 ? wordless[text] : undefined) ?? JSON.parse(text);
+  return (text.length <= 9 ? wordless.get(text) : undefined) ?? JSON.parse(text);
 }
 
 /** Deeper values are refused: they contain themselves, or would overflow the stack in JSON. */

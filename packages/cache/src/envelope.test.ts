@@ -68,6 +68,18 @@ test('carries stamps whatever the tags are', () => {
   expect(opened?.payload?.toString()).toBe('{}');
 });
 
+test('whatever byte of an envelope is damaged, it is read or it is none', () => {
+  const stamps = ['', '#sale', 'a', '"quoted"', '\ud800'].map((tag) => ({ tag, id: 'id' }));
+  const sealed = seal({ ...letter, stamps });
+  for (let at = 0; at < sealed.length; at += 1) {
+    for (const byte of [0, 1, 0x22, 0x5c, 0x7f, 0x80, 0xff]) {
+      const bytes = Buffer.from(sealed);
+      bytes[at] = byte;
+      expect(() => unseal(bytes), `byte ${at} as ${byte}`).not.toThrow();
+    }
+  }
+});
+
 test('takes an etag that claims to be longer than all there is for nonsense', () => {
   const bytes = Buffer.from(seal(letter));
   bytes.writeUInt16BE(1000, 36);

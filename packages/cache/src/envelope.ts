@@ -70,6 +70,7 @@ export function unseal(bytes: Uint8Array): Envelope | undefined {
   if (flags > IS_ABSENT || !Number.isFinite(createdAt) || !(ttlMs > 0)) return undefined;
   if (payloadAt > view.length) return undefined;
   const stamps = readStamps(view.toString('utf8', STAMPS_AT, etagAt));
+  if (!stamps) return undefined;
   const etag = view.toString('latin1', etagAt, payloadAt);
   const payload = flags === IS_ABSENT ? undefined : view.subarray(payloadAt);
   const expiredAt = view.readDoubleBE(3) || undefined;
@@ -83,13 +84,18 @@ export function expiry(expiredAt: number): Uint8Array {
   return bytes;
 }
 
-function readStamps(text: string): Stamp[] {
+/** Undefined when a tag is damaged. */
+function readStamps(text: string): Stamp[] | undefined {
   const parts = text.split('\0');
   const stamps: Stamp[] = [];
-  for (let i = 0; i + 1 < parts.length; i += 2) {
-    stamps.push({ tag: unescapeTag(parts[i] ?? ''), id: parts[i + 1] ?? '' });
+  try {
+    for (let i = 0; i + 1 < parts.length; i += 2) {
+      stamps.push({ tag: unescapeTag(parts[i] ?? ''), id: parts[i + 1] ?? '' });
+    }
+    return stamps;
+  } catch {
+    return undefined;
   }
-  return stamps;
 }
 
 // A tag may be any text: what UTF-8 or our NULs would change is written as JSON, which begins with a quote.

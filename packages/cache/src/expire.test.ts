@@ -1,35 +1,21 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { createCache } from './layered-cache.ts';
 import { memoryTier } from './memory-tier.ts';
 import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
-const caches: AsyncDisposable[] = [];
 const clock = manualClock();
 const tier = faultyTier(memoryTier());
 const { bus: _, ...busless } = tier;
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2 and bus. */
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `expire-${run}`;
-  const cache = createCache<string>({ name, ttlMs: 1000, clock, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'expire', ttlMs: 1000, clock, l2: tier }, tier);
 
 const alone = (options: Partial<CacheOptions> = {}) =>
   createCache<string>({ name: 'alone', ttlMs: 1000, clock, ...options });
 const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
 const kept = { staleIfErrorMs: 5000 };
-
-afterEach(async () => {
-  run += 1;
-  tier.heal();
-  clock.advance(1000);
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
 
 test('an expired value is served to nobody as fresh, and for as long as allowed when the loader fails', async () => {
   await using cache = alone(kept);

@@ -1,20 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
-const caches: AsyncDisposable[] = [];
 const clock = manualClock();
 const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
-let run = 0;
 
-function open(options: Partial<CacheOptions> = {}) {
-  const cache = createCache<string>({ name: `anew-${run}`, ttlMs: 1000, clock, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'anew', ttlMs: 1000, clock }, tier);
 
 function slowLoad() {
   const row = Promise.withResolvers<string>();
@@ -25,13 +18,6 @@ function slowLoad() {
 
 const fresh = true;
 const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
-
-afterEach(async () => {
-  run += 1;
-  tier.heal();
-  clock.advance(1000);
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
 
 const levels = [
   ['memory alone', {}],

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { tickerOf } from './clock.ts';
 import { L1 } from './l1.ts';
+import { Tags } from './tags.ts';
 import { manualClock } from './testing/index.ts';
 
 function open(maxEntries = 100, ttlMs = 60_000, maxBytes?: number) {
@@ -152,6 +153,14 @@ test('maxBytes: counts a smaller value in the place of a larger one', () => {
   put('a', 1000, kilobyte);
   put('a', 1000, '');
   expect(l1.bytes).toBe(256 + 2 + 16);
+});
+
+test('maxBytes: counts that an entry refers to its tags', () => {
+  const { l1 } = open(100, 60_000, 5000);
+  const tags = ['t', 'u'].map((tag) => new Tags(() => undefined).assume(tag));
+  const life = { createdAt: 0, expiresAt: 1000 };
+  l1.set('a', l1.make('', life, { source: 'loader', epoch: l1.epoch, tags }));
+  expect(l1.bytes).toBe(256 + 2 * 8 + 2 + 16);
 });
 
 test('maxBytes: holds after everything was invalidated, whose room is taken back little by little', () => {

@@ -20,6 +20,9 @@ const nothing = new Entry<never>(
 /** What an entry takes without its key and value: here, in lru-cache and in the Map of that; about. */
 const ENTRY_BYTES = 256;
 
+/** Tags themselves are kept once, for all entries. */
+const TAG_BYTES = 8;
+
 /** How L1 keeps values. */
 export interface L1Options {
   readonly maxEntries: number;
@@ -109,7 +112,7 @@ export class L1<V> {
   }
 
   #setWithin(maxBytes: number, key: string, entry: Kept<V>): void {
-    const frame = ENTRY_BYTES + 2 * key.length;
+    const frame = ENTRY_BYTES + 2 * key.length + TAG_BYTES * (entry.tags?.length ?? 0);
     const size = Math.ceil(frame + estimateBytes(entry.value, maxBytes));
     if (size > maxBytes) this.delete(key);
     else this.#entries.set(key, entry, { size });

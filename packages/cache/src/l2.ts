@@ -13,6 +13,7 @@ import { type Encoded, type Found, Sealer, type Writing } from './sealer.ts';
 import { Stamper } from './stamper.ts';
 import { EVERYTHING, type Generation, type Tags } from './tags.ts';
 import type { Tier } from './tier.ts';
+import { Writer } from './writer.ts';
 
 /** What a look into L2 showed. */
 export interface Sight<V> {
@@ -57,8 +58,12 @@ export interface L2Options {
   readonly onBusLoss: OnBusLoss;
 }
 
-/** What is written instead of a value that is not. */
-const expired = { payload: undefined, etag: '', isExpired: true };
+/** A value that is on its way. */
+interface PendingSet {
+  readonly tags: readonly string[];
+  /** Resolved by what overtakes it: what was said about its key or tags since. */
+  readonly overtaken: PromiseWithResolvers<boolean>;
+}
 
 const nothing = { found: undefined, known: undefined, everything: undefined };
 
@@ -66,25 +71,20 @@ const nothing = { found: undefined, known: undefined, everything: undefined };
 export class L2<V> {
   #hits = 0;
   #misses = 0;
-  #tooLarge = 0;
   #bytesRead = 0;
-  #bytesWritten = 0;
-  readonly #tier: Tier;
-  readonly #options: L2Options;
   readonly #guard: Guard;
   readonly #reader: BatchReader;
   readonly #changes: Changes;
+  readonly #writer: Writer;
   readonly #leases: Leases | undefined;
   readonly #bus: Bus | undefined;
   readonly #stamper: Stamper;
   readonly #sealer: Sealer<V>;
   readonly #names: Names;
-  /** Values that are written once the ids of their tags are known; resolved by what overtakes them. */
-  readonly #sets = new Map<string, PromiseWithResolvers<boolean>>();
+  /** Values that are written once the ids of their tags are known. */
+  readonly #sets = new Map<string, PendingSet>();
 
   constructor({ tier, ticker, tags, audience }: L2Parts, options: L2Options) {
-    this.#tier = tier;
-    this.#options = options;
     const { leaseMs, prefix, onBusLoss } = options;
     this.#guard = new Guard(tier, ticker, `${prefix}probe`);
     this.#reader = new BatchReader(tier, this.#guard);
@@ -101,8 +101,9 @@ export class L2<V> {
     this.#sealer = new Sealer(options.codec, this.#stamper, ticker);
     const nameOf = (key: string) => names.ofKey(key);
     const expiry = () => this.#sealer.expiry();
-    const { keepStaleMs } = options;
-    this.#changes = new Changes({ ...parts, nameOf, expiry }, keepStaleMs);
+    this.#changes = new Changes({ ...parts, nameOf, expiry }, options.keepStaleMs);
+    const writing = { sealer: this.#sealer, changes: this.#changes, isLeased: !!this.#leases };
+    this.#writer = new Writer({ ...parts, ...writing }, options);
   }
 
   /** Never rejects. */
@@ -174,36 +175,13 @@ export class L2<V> {
   }
 
   /** Writes what was loaded; never rejects. Gives the lease back whatever happens. */
-  async fill(
+  fill(
     key: string,
     writing: Writing,
     stamps: readonly Generation[],
     lease: Lease | undefined,
   ): Promise<LeasedWrite> {
-    if (this.#isTooLarge(writing)) return this.#fillWithNothing(key, writing, stamps, lease);
-    const bytes = this.#sealer.seal(writing, stamps);
-    const keepMs = this.#keepMs(writing.ttlMs);
-    if (lease) return this.#written(bytes, await lease.write(bytes, keepMs));
-    // Without the right to write, another process may have deleted the key since the load began.
-    if (this.#leases) return 'away';
-    return (await this.#write(key, bytes, keepMs)) ? 'stored' : 'away';
-  }
-
-  /** What is there already is older than what has no place there. */
-  async #fillWithNothing(
-    key: string,
-    writing: Writing,
-    stamps: readonly Generation[],
-    lease: Lease | undefined,
-  ): Promise<LeasedWrite> {
-    // Written all the same, it would be news to each process that L2 tells of changes, and again at its end.
-    if (lease?.isOverNothing) return lease.release();
-    const bytes = this.#sealer.seal({ ...writing, ...expired }, stamps);
-    // For no longer than must be.
-    if (lease) return this.#written(bytes, await lease.write(bytes, 1));
-    if (this.#leases || this.#changes.isWaiting(key)) return 'away';
-    const deleting = () => this.#tier.delete([this.#names.ofKey(key)]);
-    return (await this.#guard.run('write', deleting)) === AWAY ? 'away' : 'stored';
+    return this.#writer.fill(key, writing, stamps, lease);
   }
 
   /**
@@ -212,43 +190,40 @@ export class L2<V> {
    * comes to what that one comes to. @throws DeleteQueueFullError
    */
   set(key: string, writing: Writing, tags: readonly string[]): Promise<boolean> {
-    const overtaken = Promise.withResolvers<boolean>();
+    const pending = { tags, overtaken: Promise.withResolvers<boolean>() };
     // Its own turn to be asked may not have come when it rejects.
-    overtaken.promise.catch(() => undefined);
+    pending.overtaken.promise.catch(() => undefined);
     const earlier = this.#sets.get(key);
-    this.#sets.set(key, overtaken);
-    const result = this.#changed(key, this.#setNow(key, writing, tags, overtaken));
-    earlier?.resolve(result);
+    this.#sets.set(key, pending);
+    const result = this.#changed(key, this.#setNow(key, writing, pending));
+    earlier?.overtaken.resolve(result);
     return result;
   }
 
-  async #setNow(
-    key: string,
-    writing: Writing,
-    tags: readonly string[],
-    overtaken: PromiseWithResolvers<boolean>,
-  ): Promise<boolean> {
-    const stamps = await this.stamps(tags);
-    if (this.#sets.get(key) !== overtaken) return overtaken.promise;
+  async #setNow(key: string, writing: Writing, pending: PendingSet): Promise<boolean> {
+    const stamps = await this.stamps(pending.tags);
+    if (this.#sets.get(key) !== pending) return pending.overtaken.promise;
     this.#sets.delete(key);
-    if (!stamps) return false;
-    if (this.#isTooLarge(writing)) return this.#changes.delete(key);
-    const bytes = this.#sealer.seal(writing, stamps);
-    const keepMs = this.#keepMs(writing.ttlMs);
-    return this.#write(key, bytes, keepMs, (written) => this.#bus?.announce([key], written));
+    return stamps ? this.#writer.set(key, writing, stamps) : false;
   }
 
   /** Resolves false when it waits for L2 to come back. @throws DeleteQueueFullError */
   invalidate(tag: string): Promise<boolean> {
+    // With the new id of the tag, a value that is still on its way would outlive this.
+    for (const [key, { tags, overtaken }] of this.#sets) {
+      if (tag !== EVERYTHING && !tags.includes(tag)) continue;
+      this.#sets.delete(key);
+      overtaken.resolve(false);
+    }
     return this.#stamper.invalidate(tag);
   }
 
   /** Resolves false when the delete waits for L2 to come back. @throws DeleteQueueFullError */
   delete(key: string): Promise<boolean> {
-    const overtaken = this.#sets.get(key);
+    const pending = this.#sets.get(key);
     this.#sets.delete(key);
     const result = this.#changed(key, this.#changes.delete(key));
-    overtaken?.resolve(result);
+    pending?.overtaken.resolve(result);
     return result;
   }
 
@@ -270,9 +245,9 @@ export class L2<V> {
       hits: this.#hits,
       misses: this.#misses,
       foreign: this.#sealer.foreign,
-      tooLarge: this.#tooLarge,
+      tooLarge: this.#writer.tooLarge,
       bytesRead: this.#bytesRead,
-      bytesWritten: this.#bytesWritten,
+      bytesWritten: this.#writer.bytesWritten,
       failures: this.#guard.failures,
       skipped: this.#guard.skipped,
       leaseWaits: this.#leases?.waits ?? 0,
@@ -281,41 +256,10 @@ export class L2<V> {
     };
   }
 
-  async #write(
-    key: string,
-    bytes: Uint8Array,
-    keepMs: number,
-    announce?: (written: Promise<void>) => Promise<void> | undefined,
-  ): Promise<boolean> {
-    if (this.#changes.isWaiting(key)) return false;
-    const done = await this.#guard.run('write', () => {
-      const written = this.#tier.write(this.#names.ofKey(key), bytes, keepMs);
-      return Promise.all([written, announce?.(written)]);
-    });
-    if (done === AWAY) return false;
-    this.#bytesWritten += bytes.length;
-    return true;
-  }
-
-  #written(bytes: Uint8Array, result: LeasedWrite): LeasedWrite {
-    if (result === 'stored') this.#bytesWritten += bytes.length;
-    return result;
-  }
-
-  #isTooLarge({ payload }: Writing): boolean {
-    const isTooLarge = payload !== undefined && payload.length > this.#options.maxValueBytes;
-    if (isTooLarge) this.#tooLarge += 1;
-    return isTooLarge;
-  }
-
   /** Who waits for the lease in this process hears none of its own messages. */
   async #changed(key: string, change: Promise<boolean>): Promise<boolean> {
     const isConfirmed = await change;
     if (isConfirmed) wakeFor([key], this.#names, this.#leases);
     return isConfirmed;
-  }
-
-  #keepMs(ttlMs: number): number {
-    return ttlMs + this.#options.keepStaleMs;
   }
 }

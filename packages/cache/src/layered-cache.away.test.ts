@@ -1,37 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
 const clock = manualClock();
 const { bus: _, ...busless } = memoryTier({ timeoutMs: 50 });
 const tier = faultyTier(busless);
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2. */
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `test-${run}`;
-  const cache = createCache<string>({ name, ttlMs: 10_000, clock, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'test', ttlMs: 10_000, clock, l2: tier }, tier);
 
 /** Beyond the time for which the guard leaves a tier alone. */
 const untilProbe = () => clock.advance(1000);
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-});
-
-afterEach(async () => {
-  vi.useRealTimers();
-  run += 1;
-  tier.heal();
-  untilProbe();
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
 });
 
 test('costs nothing while it is not connected, and nobody sees an error', async () => {
@@ -84,6 +67,30 @@ test('a write that L2 refuses fails no caller and stops no read', async () => {
   expect(await there.set('b', 'set')).toEqual({ acknowledged: true });
   expect(there.stats().l2.failures).toBe(2);
   expect(await there.get('a')).toBe('value');
+});
+
+test('a write that L2 does not answer in time keeps others from asking it', async () => {
+  const never = () => new Promise<never>(() => undefined);
+  const read = vi.fn(tier.read);
+  const cache = open({ l2: { ...busless, timeoutMs: 50, read, delete: never } });
+  await cache.get('before');
+  read.mockClear();
+  const deleted = cache.delete('a');
+  await vi.advanceTimersByTimeAsync(50);
+  expect(await deleted).toEqual({ acknowledged: false });
+  expect(await cache.get('b')).toBeUndefined();
+  expect(read).not.toHaveBeenCalled();
+});
+
+test('a set is not written while a delete of its key waits', async () => {
+  const cache = open();
+  await cache.get('a');
+  tier.fail('delete');
+  expect(await cache.delete('a')).toEqual({ acknowledged: false });
+  const before = tier.calls.write;
+  expect(await cache.set('a', 'new')).toEqual({ acknowledged: false });
+  expect(tier.calls.write).toBe(before);
+  expect(cache.peek('a')).toBe('new');
 });
 
 test('a delete waits for L2, and its key is neither read from L2 nor written there meanwhile', async () => {

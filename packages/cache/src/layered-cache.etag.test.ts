@@ -1,30 +1,18 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { encrypted } from './encrypted.ts';
 import { etagOf } from './etag.ts';
 import { json } from './index.ts';
-import { createCache } from './layered-cache.ts';
 import type { Loader } from './load.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { manualClock } from './testing/index.ts';
 
-const caches: AsyncDisposable[] = [];
 const clock = manualClock();
 const { bus: _, ...tier } = memoryTier();
-let run = 0;
 
-function open(options: Partial<CacheOptions> = {}) {
-  const cache = createCache<unknown>({ name: `etag-${run}`, ttlMs: 1000, clock, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches<unknown>({ name: 'etag', ttlMs: 1000, clock });
 
 const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
-
-afterEach(async () => {
-  run += 1;
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
 
 test('a value has the same etag in every process, however it got there', async () => {
   const [setter, reader] = [open({ l2: tier }), open({ l2: tier })];

@@ -1,8 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
 type Value = string | null | Date;
@@ -10,32 +9,14 @@ type Value = string | null | Date;
 const clock = manualClock();
 const { bus: _, ...busless } = memoryTier({ timeoutMs: 50 });
 const tier = faultyTier(busless);
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2. */
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `test-${run}`;
-  const cache = createCache<Value>({ name, ttlMs: 10_000, clock, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches<Value>({ name: 'test', ttlMs: 10_000, clock, l2: tier }, tier);
 
-/** Beyond the time for which the guard leaves a tier alone. */
-const untilProbe = () => clock.advance(1000);
 const etag = expect.stringMatching(/^"[\w-]{22}"$/);
 const broken = (): Promise<Value> => Promise.reject(new Error('database is away'));
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-});
-
-afterEach(async () => {
-  vi.useRealTimers();
-  run += 1;
-  tier.heal();
-  untilProbe();
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
 });
 
 test('finds in L2 what another process has loaded, and keeps its age', async () => {
@@ -115,7 +96,7 @@ test('keeps schema versions apart', async () => {
 
 test('takes foreign bytes for a miss, counts them, and writes over them', async () => {
   const cache = open();
-  await tier.write(`test-${run}:v1:{a}`, Buffer.from('{"written":"by hand"}'), 60_000);
+  await tier.write(`${open.prefix()}{a}`, Buffer.from('{"written":"by hand"}'), 60_000);
   expect(await cache.getOrSet('a', () => 'ours')).toBe('ours');
   expect(cache.stats().l2).toMatchObject({ foreign: 1, misses: 1 });
   expect(await open().get('a')).toBe('ours');

@@ -10,7 +10,7 @@ import type {
   WaitOptions,
   WriteResult,
 } from './cache.ts';
-import { checkInteger, checkTags } from './check.ts';
+import { checkDelay, checkInteger, checkKey, checkTags, uniqueKeys } from './check.ts';
 import { type Ticker, tickerOf } from './clock.ts';
 import { CacheClosedError } from './errors.ts';
 import { Fetcher } from './fetcher.ts';
@@ -96,6 +96,7 @@ class LayeredCache<V> implements Cache<V> {
 
   async get(key: string, options?: WaitOptions): Promise<V | undefined> {
     this.#refuse(options?.signal);
+    checkKey(key);
     const entry = this.#l1.fresh(key);
     return entry ? entry.value : this.#fetcher.find(key, options?.signal);
   }
@@ -108,17 +109,16 @@ class LayeredCache<V> implements Cache<V> {
     const { signal, tags = [], fresh } = options ?? {};
     this.#refuse(signal);
     checkTags(tags);
-    const wanted = new Set(keys);
+    const wanted = uniqueKeys(keys);
     const batch = load && new LoadBatch(wanted, this.#tracedMany(load), this.#loads);
     const calls = new Map<string, Promise<V | undefined>>();
     for (const key of wanted) calls.set(key, this.#oneOfMany(key, batch, { tags, signal, fresh }));
-    const results = await gather(calls, options?.onError);
-    signal?.throwIfAborted();
-    return results;
+    return gather(calls, { signal, onError: options?.onError });
   }
 
   async set(key: string, value: V, options?: SetOptions): Promise<WriteResult> {
     this.#refuse();
+    checkKey(key);
     if (value === undefined) throw new TypeError('a value to set must not be undefined: delete it');
     checkInteger('ttlMs', options?.ttlMs ?? this.#ttlMs, 1);
     const tags = options?.tags ?? [];
@@ -138,12 +138,14 @@ class LayeredCache<V> implements Cache<V> {
 
   async delete(key: string): Promise<WriteResult> {
     this.#refuse();
+    checkKey(key);
     this.#drop([key]);
     return { acknowledged: this.#l2 ? await this.#l2.delete(key) : true };
   }
 
   async expire(key: string): Promise<WriteResult> {
     this.#refuse();
+    checkKey(key);
     this.#makeStale([key]);
     return { acknowledged: this.#l2 ? await this.#l2.expire(key) : true };
   }
@@ -182,7 +184,7 @@ class LayeredCache<V> implements Cache<V> {
 
   close(options?: { readonly timeoutMs?: number }): Promise<void> {
     const timeoutMs = options?.timeoutMs ?? 5000;
-    checkInteger('timeoutMs', timeoutMs, 0);
+    checkDelay('timeoutMs', timeoutMs, 0);
     this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
   }
@@ -198,6 +200,7 @@ class LayeredCache<V> implements Cache<V> {
   ): Promise<V | undefined> {
     this.#refuse(options?.signal);
     const { signal, tags = [], fresh } = options ?? {};
+    checkKey(key);
     checkTags(tags);
     const traced: Loader<V, V | undefined> = (context) =>
       this.#withinSpan(1, context.signal, () => load(context));

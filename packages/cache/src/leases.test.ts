@@ -1,22 +1,13 @@
-import { afterEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
 // Without a bus, or it would prevent what leases are to prevent.
 const { bus: _, ...busless } = memoryTier({ timeoutMs: 1000 });
 const tier = faultyTier(busless);
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2. */
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `leases-${run}`;
-  const cache = createCache<string>({ name, ttlMs: 60_000, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'leases', ttlMs: 60_000, l2: tier }, tier);
 
 function slowLoad() {
   const row = Promise.withResolvers<string>();
@@ -24,12 +15,6 @@ function slowLoad() {
   const started = () => vi.waitFor(() => expect(load).toHaveBeenCalled());
   return { ...row, load, started };
 }
-
-afterEach(async () => {
-  run += 1;
-  tier.heal();
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
 
 test('one of all processes loads, the others wait and get its value', async () => {
   const row = slowLoad();
@@ -106,7 +91,7 @@ test.each([
 
 test('a lease outlives a process that died by its time, then another one loads', async () => {
   const there = open({ lease: { ms: 10_000 } });
-  const take = tier.leases?.take(`leases-${run}:v1:{a}`, 'of a dead process', 60, undefined);
+  const take = tier.leases?.take(`${open.prefix()}{a}`, 'of a dead process', 60, undefined);
   expect(await take).toBe('taken');
   expect(await there.getOrSet('a', () => 'from there')).toBe('from there');
   expect(there.stats().l2.leaseWaits).toBe(1);

@@ -1,30 +1,15 @@
-import { afterEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import type { ManyLoader } from './many.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier } from './testing/index.ts';
 
 const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `many-${run}`;
-  const cache = createCache<string>({ name, ttlMs: 60_000, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'many', ttlMs: 60_000, l2: tier }, tier);
 
 const loadAll = () =>
   vi.fn<ManyLoader<string>>(async (keys) => new Map(keys.map((key) => [key, `loaded ${key}`])));
-
-afterEach(async () => {
-  vi.useRealTimers();
-  run += 1;
-  tier.heal();
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
 
 test('takes what L1 and L2 have and loads the rest with one call, in the order of the keys', async () => {
   const [here, there] = [open(), open()];
@@ -182,26 +167,32 @@ test('the loader has the context of each key', async () => {
   expect(cache.entry('b')?.ttlMs).toBeLessThanOrEqual(5000);
 });
 
-test('a caller who leaves is rejected with his reason, and the call stops when no key is wanted', async () => {
-  const cache = open();
-  const controller = new AbortController();
-  let stopped: AbortSignal | undefined;
-  const many = cache.getMany(
-    ['a', 'b'],
-    (_keys, { signal }) => {
-      stopped = signal;
-      return new Promise(() => undefined);
-    },
-    { signal: controller.signal, onError: () => undefined },
-  );
-  await vi.waitFor(() => expect(stopped).toBeDefined());
-  const other = cache.getOrSet('b', () => 'never', { signal: new AbortController().signal });
-  other.catch(() => undefined);
-  controller.abort('bye');
-  await expect(many).rejects.toBe('bye');
-  expect(stopped?.aborted).toBe(false);
-  await cache.close({ timeoutMs: 0 });
-  await expect(other).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
-  expect(stopped?.aborted).toBe(true);
-  expect(cache.stats().abandonedLoads).toBe(1);
-});
+test.each([
+  ['with onError', { onError: () => expect.unreachable('he has left') }],
+  ['without', {}],
+])(
+  'a caller who leaves is rejected with his reason, %s, and the call stops when no key is wanted',
+  async (_how, options) => {
+    const cache = open();
+    const controller = new AbortController();
+    let stopped: AbortSignal | undefined;
+    const many = cache.getMany(
+      ['a', 'b'],
+      (_keys, { signal }) => {
+        stopped = signal;
+        return new Promise(() => undefined);
+      },
+      { signal: controller.signal, ...options },
+    );
+    await vi.waitFor(() => expect(stopped).toBeDefined());
+    const other = cache.getOrSet('b', () => 'never', { signal: new AbortController().signal });
+    other.catch(() => undefined);
+    controller.abort('bye');
+    await expect(many).rejects.toBe('bye');
+    expect(stopped?.aborted).toBe(false);
+    await cache.close({ timeoutMs: 0 });
+    await expect(other).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
+    expect(stopped?.aborted).toBe(true);
+    expect(cache.stats().abandonedLoads).toBe(1);
+  },
+);

@@ -105,14 +105,21 @@ function stopWith<V>(controller: AbortController, joined: ReadonlyMap<string, Jo
   }
 }
 
-/** Waits for all; rejects with all that failed unless `onError` takes care of them. */
+/** How a caller waits for many. */
+interface Gathering {
+  readonly signal: AbortSignal | undefined;
+  readonly onError: ((key: string, error: unknown) => void) | undefined;
+}
+
+/** Waits for all; rejects with all that failed unless `onError` takes care of them, or the caller left. */
 export async function gather<V>(
   calls: ReadonlyMap<string, Promise<V | undefined>>,
-  onError: ((key: string, error: unknown) => void) | undefined,
+  { signal, onError }: Gathering,
 ): Promise<Map<string, V>> {
   const results = new Map<string, V>();
   const failures = new Map<string, unknown>();
   await Promise.allSettled(calls.values());
+  signal?.throwIfAborted();
   for (const [key, call] of calls) {
     try {
       const value = await call;

@@ -1,31 +1,18 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { manualClock } from './testing/index.ts';
 
-const caches: AsyncDisposable[] = [];
 const clock = manualClock();
 const tier = memoryTier();
 const { bus: _, ...busless } = tier;
-let run = 0;
 
 /** With its quotes, a text may have 98 characters. */
-function open(options: Partial<CacheOptions> = {}) {
-  const common = { name: `large-${run}`, ttlMs: 1000, clock, l2: tier, maxValueBytes: 100 };
-  const cache = createCache<string>({ ...common, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'large', ttlMs: 1000, clock, l2: tier, maxValueBytes: 100 });
 
 const largest = 'x'.repeat(98);
 const large = 'x'.repeat(99);
-
-afterEach(async () => {
-  run += 1;
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
 
 test('a value of as many bytes as allowed is written to L2', async () => {
   const [here, there] = [open(), open()];
@@ -43,7 +30,7 @@ test('a loaded value of more is given to the callers, kept in memory and counted
   ]);
   expect(here.peek('a')).toBe(large);
   expect(here.stats()).toMatchObject({ loads: 1, fencedWrites: 0, l2: { tooLarge: 1 } });
-  const name = `large-${run}:v1:{a}`;
+  const name = `${open.prefix()}{a}`;
   await vi.waitFor(async () => expect(await tier.read([name])).toEqual([undefined]));
   expect(await there.getOrSet('a', load)).toBe(large);
   expect(load).toHaveBeenCalledTimes(2);

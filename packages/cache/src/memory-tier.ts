@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { checkDelay, checkInteger } from './check.ts';
+import { checkDelay, checkEntries } from './check.ts';
 import type { BusListener, LeaseEnd, Tier, TierBus, TierLeases } from './tier.ts';
 
 /** How `memoryTier` keeps its bytes. */
 export interface MemoryTierOptions {
-  /** Default 10,000. */
+  /** Default 10,000; at most 16,777,215. */
   readonly maxEntries?: number;
   /** Default 50. */
   readonly timeoutMs?: number;
@@ -27,7 +27,7 @@ interface Standing {
  */
 export function memoryTier(options: MemoryTierOptions = {}): Tier {
   const { maxEntries = 10_000, timeoutMs = 50 } = options;
-  checkInteger('maxEntries', maxEntries, 1);
+  checkEntries('maxEntries', maxEntries);
   checkDelay('timeoutMs', timeoutMs);
   const values: Shelf<Uint8Array> = new LRUCache({ max: maxEntries, ttlResolution: 0 });
   const standing: Shelf<Standing> = new LRUCache({ max: maxEntries, ttlResolution: 0 });

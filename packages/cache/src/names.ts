@@ -41,7 +41,7 @@ export class Names {
 
   /** Undefined for a name that is not ours, or of a key that nobody here knows. */
   meaning(name: string): Meaning | undefined {
-    const [, hash, escaped = ''] = /^(#?)\{(.*)\}$/.exec(name.slice(this.#prefix.length)) ?? [];
+    const [, hash, escaped = ''] = /^(#?)\{(.*)\}$/s.exec(name.slice(this.#prefix.length)) ?? [];
     if (hash === undefined || !name.startsWith(this.#prefix)) return undefined;
     if (hash === '#') return meaningOfTag(escaped);
     const key = isHashed(escaped) ? this.#keys.get(escaped) : unescapeKey(escaped);

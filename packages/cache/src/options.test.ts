@@ -36,6 +36,7 @@ test.each<[object, string]>([
   [{ version: 1.5 }, 'version must be a non-negative integer, got 1.5'],
   [{ staleIfErrorMs: -1 }, 'staleIfErrorMs must be a non-negative integer, got -1'],
   [{ l1: { maxEntries: 0 } }, 'l1.maxEntries must be a positive integer, got 0'],
+  [{ l1: { maxEntries: 2 ** 24 } }, 'l1.maxEntries must be at most 16777215, got 16777216'],
   [{ l1: { maxBytes: 0 } }, 'l1.maxBytes must be a positive integer, got 0'],
   [{ l1: { maxBytes: '50MB' } }, 'l1.maxBytes must be a positive integer, got "50MB"'],
   [{ l1: { ttlMs: 0 } }, 'l1.ttlMs must be a positive integer, got 0'],
@@ -47,6 +48,9 @@ test.each<[object, string]>([
   [{ jitter: 1 }, 'jitter must be a number between 0 and 1, got 1'],
   [{ jitter: '10%' }, 'jitter must be a number between 0 and 1, got "10%"'],
   [{ lease: { ms: 0 } }, 'lease.ms must be a positive integer, got 0'],
+  [{ lease: {} }, 'lease.ms must be a positive integer, got undefined'],
+  [{ lease: true }, 'lease.ms must be a positive integer, got undefined'],
+  [{ lease: null }, 'lease.ms must be a positive integer, got undefined'],
   [{ onBusLoss: 'ignore' }, 'onBusLoss.serveForMs must be a positive integer, got undefined'],
   [{ loadTimeout: { softMs: 0 } }, 'loadTimeout.softMs must be a positive integer, got 0'],
   [{ loadTimeout: { hardMs: 0 } }, 'loadTimeout.hardMs must be a positive integer, got 0'],
@@ -58,4 +62,9 @@ test.each<[object, string]>([
   [{ clock: { now: Date.now } }, 'clock must have wall(), got [object Object]'],
 ])('refuses %j and says why', (wrong, message) => {
   expect(() => resolveOptions({ ...least, ...wrong })).toThrow(message);
+});
+
+test('only false switches the lease off', () => {
+  expect(resolveOptions({ ...least, lease: false }).leaseMs).toBeUndefined();
+  expect(resolveOptions(Object({ ...least, lease: undefined })).leaseMs).toBe(3000);
 });

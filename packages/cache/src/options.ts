@@ -2,6 +2,7 @@ import type { OnBusLoss } from './bus.ts';
 import {
   checkBoolean,
   checkDelay,
+  checkEntries,
   checkFraction,
   checkFunction,
   checkInteger,
@@ -43,11 +44,11 @@ export interface CacheOptions {
   readonly jitter?: number;
   /** The memory of this process. */
   readonly l1?: {
-    /** Default 10,000. */
+    /** Default 10,000; at most 16,777,215. About 28 bytes for each are taken at once. */
     readonly maxEntries?: number;
     /**
-     * How many bytes the entries may take, as estimated: 256 for an entry, 2 a character for its key
-     * and for text in its value, the length of binary data, and 8 to 32 for each property, element
+     * How many bytes the entries may take, as estimated: 256 for an entry, 8 for a tag, 2 a character for
+     * its key and for text in its value, the length of binary data, and 8 to 32 for each property, element
      * and object. For what JSON can carry that is from three quarters of the heap it takes to about
      * twice of it. Least recently used entries go first; a value that alone is larger is given to
      * the callers and not kept in memory. Counting costs time whenever a value comes into memory, and
@@ -157,11 +158,11 @@ const defaults = {
 
 /** @throws RangeError or TypeError that names the option and its value */
 export function resolveOptions(options: CacheOptions): ResolvedOptions {
-  const { l1 = {}, loadTimeout = {}, lease, ...rest } = { ...defaults, ...options };
+  const { l1 = {}, loadTimeout = {}, lease: _, ...rest } = { ...defaults, ...options };
   const { maxEntries = 10_000, maxBytes, ttlMs: l1TtlMs = 60_000 } = l1;
   const { softMs, hardMs = 30_000 } = loadTimeout;
   const { l2, clock, onInvalidateTags, codec = json() } = rest;
-  const leaseMs = lease ? lease.ms : undefined;
+  const leaseMs = leaseMsOf(options);
   checkName(rest.name);
   checkTimes({ ...rest, maxEntries, l1TtlMs });
   checkFraction('refreshAhead', rest.refreshAhead, (part) => part > 0 && part <= 1);
@@ -169,7 +170,6 @@ export function resolveOptions(options: CacheOptions): ResolvedOptions {
   checkDelay('loadTimeout.hardMs', hardMs);
   if (maxBytes !== undefined) checkInteger('l1.maxBytes', maxBytes, 1);
   if (softMs !== undefined) checkDelay('loadTimeout.softMs', softMs);
-  if (leaseMs !== undefined) checkDelay('lease.ms', leaseMs);
   checkOnBusLoss(rest.onBusLoss);
   checkBoolean('freeze', rest.freeze);
   checkMethods('codec', codec, ['encode', 'decode']);
@@ -193,8 +193,15 @@ function checkTimes(
   checkInteger('negativeTtlMs', options.negativeTtlMs, 0);
   checkInteger('errorTtlMs', options.errorTtlMs, 0);
   checkInteger('maxValueBytes', options.maxValueBytes, 1);
-  checkInteger('l1.maxEntries', options.maxEntries, 1);
+  checkEntries('l1.maxEntries', options.maxEntries);
   checkInteger('l1.ttlMs', options.l1TtlMs, 1);
+}
+
+/** Only `false` is to mean none, as more than speed is lost with the lease. */
+function leaseMsOf({ lease = defaults.lease }: CacheOptions): number | undefined {
+  if (lease === false) return undefined;
+  checkDelay('lease.ms', lease?.ms);
+  return lease.ms;
 }
 
 function checkOnBusLoss(onBusLoss: OnBusLoss): void {

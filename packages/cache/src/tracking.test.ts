@@ -1,25 +1,16 @@
-import { afterEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import type { LoadContext } from './load.ts';
 import { memoryTier } from './memory-tier.ts';
 import { Names } from './names.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier, manualClock } from './testing/index.ts';
 
 const clock = manualClock();
 const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2. */
-function open(options: Partial<CacheOptions> = {}) {
-  const name = `tracking-${run}`;
-  const cache = createCache<string>({ name, ttlMs: 60_000, clock, l2: tier, ...options });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'tracking', ttlMs: 60_000, clock, l2: tier }, tier);
 
-const names = () => new Names(`tracking-${run}:v1:`);
+const names = () => new Names(open.prefix());
 const nameOf = (key: string) => names().ofKey(key);
 const nameOfTag = (tag: string) => names().ofTag(tag);
 const kept = { staleWhileRevalidateMs: 60_000 };
@@ -40,12 +31,6 @@ function holdRead() {
   };
   return { seen: seen.promise, letGo: gate.resolve };
 }
-
-afterEach(async () => {
-  run += 1;
-  tier.heal();
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
 
 test('a value that somebody has touched is asked about in L2 once, and served on', async () => {
   const cache = open();
@@ -228,7 +213,7 @@ test('a thousand long keys that are not kept any more do not stay behind', async
 test('names of others mean nothing', async () => {
   const cache = open();
   await cache.set('a', 'value');
-  const prefix = `tracking-${run}:v1:`;
+  const prefix = open.prefix();
   tier.touch(`${prefix}a`, `${prefix}`, `other:v1:{a}`, `${prefix}#a`, 'x');
   expect(cache.peek('a')).toBe('value');
 });

@@ -1,25 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createCache } from './layered-cache.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { useCaches } from '../test/caches.ts';
 import { memoryTier } from './memory-tier.ts';
-import type { CacheOptions } from './options.ts';
 import { faultyTier } from './testing/index.ts';
 
 const tier = faultyTier(memoryTier({ timeoutMs: 1000 }));
-const caches: AsyncDisposable[] = [];
-let run = 0;
 
-/** A cache as another process would have it: its own memory, the same L2. */
-function open(options: Partial<CacheOptions> = {}) {
-  const cache = createCache<string>({
-    name: `waiting-${run}`,
-    ttlMs: 60_000,
-    l2: tier,
-    ...options,
-  });
-  caches.push(cache);
-  return cache;
-}
+const open = useCaches({ name: 'waiting', ttlMs: 60_000, l2: tier }, tier);
 
 const broken = (): Promise<string> => Promise.reject(new Error('database is away'));
 
@@ -46,13 +33,6 @@ async function waiting(load: () => string | Promise<string> = broken) {
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 });
-afterEach(async () => {
-  vi.useRealTimers();
-  run += 1;
-  tier.heal();
-  await Promise.all(caches.splice(0).map((cache) => cache[Symbol.asyncDispose]()));
-});
-
 test('who waits for a load of another process is told of its end, and asks once', async () => {
   const { row, loading, value, asked, told } = await waiting();
   await vi.advanceTimersByTimeAsync(300);

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { type Cache, type CacheOptions, createCache, type ManyLoader } from '@shopgpt/cache';
+import { redisTier } from '@shopgpt/cache/redis';
 import { type FaultProxy, startProxy, startRedisCluster } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
-import { afterEach, describe, expect, test } from 'vitest';
+import { Cluster, Redis } from 'ioredis';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Fault } from './checker/faults.ts';
 import type { Event } from './checker/history.ts';
 import { judge } from './checker/judge.ts';
@@ -47,6 +51,107 @@ test('who hears of a change finds no older value, though another master than tha
   say('Cluster with a slow master', { acknowledged, reads, stale });
   expect(stale).toBe(0);
   await Promise.all([...proxies.values()].map((proxy) => proxy.stop()));
+});
+
+describe('many keys on a Cluster', () => {
+  const clients: { disconnect(): void }[] = [];
+  /** Others than those of the fleet below, whose slots have to stay. */
+  const rows = range(500, 620);
+  const keys = rows.map((row) => `row${row}`);
+  const loadAll = () =>
+    vi.fn<ManyLoader<string>>(async (missing) => new Map(missing.map((key) => [key, key])));
+  let run = 0;
+
+  /** A cache as another process would have it. */
+  async function open(
+    options: Partial<CacheOptions> = {},
+    enableAutoPipelining = false,
+  ): Promise<Cache<string>> {
+    const client = new Cluster(cluster().url.split(','), { enableAutoPipelining });
+    clients.push(client);
+    await once(client, 'ready');
+    const l2 = redisTier({ client, timeoutMs: 1000 });
+    return createCache({ name: `many-${run}`, ttlMs: 600_000, l2, ...options });
+  }
+
+  /** How often each of these commands was sent to any node, since it was last asked. */
+  async function commands(...names: string[]): Promise<number[]> {
+    const sent = names.map(() => 0);
+    for (const { url } of cluster().nodes) {
+      const node = new Redis(url);
+      const info = await node.info('commandstats');
+      await node.config('RESETSTAT');
+      node.disconnect();
+      for (const [i, name] of names.entries()) {
+        const calls = new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(info)?.[1];
+        sent[i] = (sent[i] ?? 0) + Number(calls ?? 0);
+      }
+    }
+    return sent;
+  }
+
+  afterEach(() => {
+    run += 1;
+    for (const client of clients.splice(0)) client.disconnect();
+  });
+
+  test.each([
+    ['a command for each', false],
+    ['automatic pipelines', true],
+  ])('are read by %s, and what is missing by one call of the loader', async (_how, pipelining) => {
+    await using here = await open({}, pipelining);
+    await using there = await open({}, pipelining);
+    const load = loadAll();
+    await here.getMany(keys.slice(0, 60), load);
+    await commands();
+    expect([...(await there.getMany([...keys, ...keys], load)).keys()]).toEqual(keys);
+    expect(load.mock.calls.map(([missing]) => missing.toSorted())).toEqual([
+      keys.slice(0, 60),
+      keys.slice(60),
+    ]);
+    // A MGET may have keys of one slot only, and hardly two keys share one. One is for the id of
+    // everything; the scripts that take a lease and write under it look at each missing key.
+    expect(await commands('get', 'mget')).toEqual([120 + 1 + 2 * 60, 0]);
+    expect(there.stats()).toMatchObject({ loads: 60, l2: { hits: 60, failures: 0 } });
+  });
+
+  test('are all found while their slots move, each with its own value', async () => {
+    await using here = await open();
+    // It has nothing in memory that need not be asked for in Redis.
+    await using there = await open({ l1: { ttlMs: 1 } });
+    await here.getMany(keys, loadAll());
+    const load = loadAll();
+    let isOver = false;
+    const moving = moveRows(cluster(), rows).finally(() => {
+      isOver = true;
+    });
+    let rounds = 0;
+    for (; !isOver; rounds += 1) {
+      const found = await there.getMany(keys, load);
+      expect([...found]).toEqual(keys.map((key) => [key, key]));
+    }
+    const moved = await moving;
+    await using later = await open();
+    load.mockClear();
+    expect((await later.getMany(keys, load)).size).toBe(keys.length);
+    say('120 keys whose slots move', { moved, rounds });
+    expect(load).not.toHaveBeenCalled();
+    expect(moved).toBeGreaterThan(20);
+  });
+
+  test('by a client of one node only, whose answers are MOVED and CROSSSLOT, come from the loader', async () => {
+    const client = new Redis(cluster().nodes[0]?.url ?? '');
+    clients.push(client);
+    await expect(client.mget('a', 'b')).rejects.toThrow(/^CROSSSLOT/);
+    await using cache = createCache<string>({
+      ...{ name: 'one-node', ttlMs: 600_000 },
+      l2: redisTier({ client, timeoutMs: 1000 }),
+    });
+    const load = loadAll();
+    expect((await cache.getMany(keys, load)).size).toBe(keys.length);
+    expect(load).toHaveBeenCalledOnce();
+    expect(cache.stats().l2.failures).toBeGreaterThan(0);
+  });
 });
 
 describe('a fleet on a Cluster', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startRedis, type TestServer } from '@shopgpt/test-servers';
+import { startRedis, startValkey, type TestServer } from '@shopgpt/test-servers';
 import { useServer } from '@shopgpt/test-servers/vitest';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
@@ -52,8 +52,11 @@ async function numberOf(server: TestServer, field: RegExp): Promise<number> {
   return Number(value);
 }
 
-describe('when the memory of Redis is full', () => {
-  const server = useServer(startRedis, { own: true });
+describe.each([
+  ['Redis', startRedis],
+  ['Valkey', startValkey],
+])('when the memory of %s is full', (name, start) => {
+  const server = useServer(start, { own: true });
 
   test.each([
     ['noeviction', 'refuses writes', /(?<=errorstat_OOM:count=)\d+/],
@@ -66,7 +69,7 @@ describe('when the memory of Redis is full', () => {
       strike: () => flood.start(server().url),
       heal: () => flood.stop(),
     };
-    const plan = { seed: 11, rows: 200, roundMs: 2500, rounds: [[fault]] };
+    const plan = { seed: 11, rows: 200, roundMs: 1500, rounds: [[fault]] };
     const { violations, reads, writes, unacknowledged } = judge(
       await makeHistory(fleet, server(), plan),
       { busMs: 1500, lostMs: 600_000 },
@@ -75,7 +78,7 @@ describe('when the memory of Redis is full', () => {
     const health = await fleet.node(0).call('health');
     const heapMiB = Math.round(health.heapBytes / KiB / KiB);
     const counts = { reads, writes, unacknowledged, heapMiB, stale: violations.length };
-    say(policy, { [what]: times, ...counts });
+    say(`${name}, ${policy}`, { [what]: times, ...counts });
     expect(violations.slice(0, 3)).toEqual([]);
     expect(times).toBeGreaterThan(0);
     expect(await fleet.rejections()).toBe(0);

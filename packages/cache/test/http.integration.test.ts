@@ -27,6 +27,15 @@ function setCookieLate(response: ServerResponse): void {
   };
 }
 
+/** The same for one that may be the second. */
+function addCookieLate(response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response);
+  response.writeHead = (status: number) => {
+    response.appendHeader('Set-Cookie', 'session=1');
+    return writeHead(status);
+  };
+}
+
 beforeEach(async () => {
   load = async (id) => ({ id, name: 'Lamp' });
   cache = createCache<Product>({ name: 'product', ttlMs: 300_000, staleIfErrorMs: 60_000 });
@@ -66,7 +75,12 @@ beforeEach(async () => {
     setCookieLate(response);
     next();
   });
-  app.get(['/early-cookie/:id', '/late-cookie/:id'], cached(cache, { ...how, isPublic: true }));
+  app.get('/added-cookie/:id', (_request, response, next) => {
+    addCookieLate(response);
+    next();
+  });
+  const withCookie = ['/early-cookie/:id', '/late-cookie/:id', '/added-cookie/:id'];
+  app.get(withCookie, cached(cache, { ...how, isPublic: true }));
   app.get('/teapot/:id', (_request, response, next) => {
     response.status(418);
     next();
@@ -160,6 +174,7 @@ describe('nobody may keep', () => {
     ['the answer to a request with Authorization', '/products/p1', { Authorization: 'Bearer x' }],
     ['a response with a cookie', '/early-cookie/p1'],
     ['a response that gets its cookie at the last moment', '/late-cookie/p1'],
+    ['a response to which a cookie is added at the last moment', '/added-cookie/p1'],
     ['what a function does not mark public', '/decides/p1'],
     ['a response with another status', '/teapot/p1'],
   ];
