@@ -5,8 +5,8 @@ import type { BatchContext } from './options.ts';
 export class CallContext implements BatchContext {
   #controller: AbortController | undefined;
   #end: { readonly reason: unknown } | undefined;
-  /** Aborts, and ends the call of `process` that is under way, whatever that still does. */
-  giveUp: (error: Error) => void = (error) => this.abort(error);
+  /** The answer of the call of `process` that is under way. */
+  awaited: Awaited | undefined = undefined;
   /** The span of the batch. */
   readonly span: Span | undefined;
 
@@ -26,8 +26,36 @@ export class CallContext implements BatchContext {
     return this.#end !== undefined;
   }
 
+  /** Aborts, and ends the call of `process` that is under way, whatever that still does. */
+  giveUp(error: Error): void {
+    this.abort(error);
+    this.awaited?.fail(error);
+  }
+
   abort(reason: unknown): void {
     this.#end ??= { reason };
     this.#controller?.abort(reason);
+  }
+}
+
+/** An answer of `process` that somebody waits for. */
+export class Awaited {
+  isOver = false;
+  /** Rings when it takes too long. */
+  alarm: { callOff(): void } | undefined = undefined;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(reject: (error: unknown) => void) {
+    this.#reject = reject;
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.alarm?.callOff();
+  }
+
+  fail(error: unknown): void {
+    this.end();
+    this.#reject(error);
   }
 }

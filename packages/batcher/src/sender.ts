@@ -1,7 +1,7 @@
 import { Alarm } from './alarm.ts';
 import type { Batch, Part } from './batch.ts';
 import { bisect } from './bisect.ts';
-import { CallContext } from './call-context.ts';
+import { Awaited, CallContext } from './call-context.ts';
 import { Crowd } from './crowd.ts';
 import { BatchTimeoutError, ResultShapeError } from './errors.ts';
 import type { Settings } from './options.ts';
@@ -60,27 +60,18 @@ export class Sender<Item, Result> {
   #call(part: Part<Item, Result>, context: CallContext, nowMs: number): Promise<void> {
     const { name, process, timeoutMs, clock } = this.#settings;
     return new Promise((resolve, reject) => {
-      let alarm: Alarm | undefined;
-      let isOver = false;
-      const end = () => {
-        isOver = true;
-        alarm?.callOff();
-      };
-      context.giveUp = (error) => {
-        end();
-        context.abort(error);
-        reject(error);
-      };
+      const answer = new Awaited(reject);
+      context.awaited = answer;
       const onTimeout = () => {
         this.#counters.timedOut += 1;
         context.giveUp(new BatchTimeoutError(name, timeoutMs, part.items.length));
       };
       const onValue = (results: unknown) => {
-        if (isOver) {
+        if (answer.isOver) {
           dropPromises(results);
           return;
         }
-        end();
+        answer.end();
         try {
           handOut(name, results, part, this.#keyOf);
           resolve();
@@ -88,16 +79,14 @@ export class Sender<Item, Result> {
           reject(error);
         }
       };
-      const onError = (error: unknown) => {
-        end();
-        reject(error);
-      };
       const { span } = context;
       const call = () => process(part.items, context);
-      Promise.resolve<unknown>(span ? within(span, call) : call()).then(onValue, onError);
+      Promise.resolve<unknown>(span ? within(span, call) : call()).then(onValue, (error) =>
+        answer.fail(error),
+      );
       // A timer is dear, and many a call is over by the next promise job.
       settled.then(() => {
-        if (!isOver) alarm = new Alarm(clock, nowMs + timeoutMs, onTimeout);
+        if (!answer.isOver) answer.alarm = new Alarm(clock, nowMs + timeoutMs, onTimeout);
       });
     });
   }
