@@ -55,6 +55,8 @@ export class KafkajsConsumer implements DriverConsumer {
   readonly #coordinator: Coordinator;
   readonly #membership: Membership;
   readonly #stopping = new AbortController();
+  /** Topics that were there and are not any more. */
+  readonly #gone = new Set<string>();
   #tenure: Tenure | undefined;
   #running: Promise<void> | undefined;
 
@@ -197,6 +199,7 @@ export class KafkajsConsumer implements DriverConsumer {
   ): Promise<void> {
     const over = new AbortController();
     listener.assigned(assignment);
+    this.#tellGone(listener);
     reading.go();
     void this.#lookAtTopics(generation, over.signal, listener, () =>
       ended.resolve({ kind: 'rebalance' }),
@@ -252,9 +255,18 @@ export class KafkajsConsumer implements DriverConsumer {
       if (over.aborted) return;
       const counts = [...partitionCounts];
       const gone = counts.filter(([topic, count]) => count > 0 && this.#network.isMissing(topic));
-      for (const [topic] of gone) listener.trouble(new UnknownTopicError(topic));
+      for (const [topic] of gone) this.#gone.add(topic);
+      this.#tellGone(listener);
       const isMore = counts.some(([topic, count]) => this.#network.partitionsOf(topic) > count);
       if (isMore || gone.length > 0) changed();
+    }
+  }
+
+  /** Also after the group has shared out what is left, since all is well for it then. */
+  #tellGone(listener: ConsumerListener): void {
+    for (const topic of this.#gone) {
+      if (this.#network.isMissing(topic)) listener.trouble(new UnknownTopicError(topic));
+      else this.#gone.delete(topic);
     }
   }
 }
