@@ -9,7 +9,7 @@ import { useServer } from '@shopgpt/test-servers/vitest';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Driver } from '../src/driver.ts';
+import type { Assignment, Driver } from '../src/driver.ts';
 import { createMessaging, defineTopic } from '../src/index.ts';
 import { kafkajs } from '../src/kafkajs/index.ts';
 import { Log, TextQueue } from './driver-log.ts';
@@ -245,6 +245,31 @@ describe('an offset that the log does not have', () => {
     });
     expect(log.events).toEqual(['assigned', 'lost']);
   });
+});
+
+test('a topic that is gone is told after the rest was shared out, not only before', async () => {
+  const [doomed, kept] = [await newTopic(), await newTopic()];
+  /** For who has partitions, whatever went wrong before is over. */
+  class Forgetful extends Log {
+    override assigned(assignment: Assignment): void {
+      super.assigned(assignment);
+      this.troubles.length = 0;
+    }
+  }
+  const log = new Forgetful();
+  const times = { sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 10_000 };
+  const consumer = open().consumer({
+    ...{ group: randomUUID(), topics: [doomed, kept], from: 'earliest', ...times },
+  });
+  const running = consumer.run(log);
+  await expect.poll(() => log.held?.partitions.length).toBe(2);
+  await operate((admin) => admin.deleteTopics({ topics: [doomed] }));
+  await expect
+    .poll(() => log.held?.partitions, { timeout: 30_000 })
+    .toMatchObject([{ topic: kept }]);
+  expect(log.troubles).toMatchObject([{ code: 'ERR_MESSAGING_UNKNOWN_TOPIC', topic: doomed }]);
+  await consumer.stop();
+  await running;
 });
 
 test('a topic that was made anew is read from its beginning, however far we were in the old one', async () => {
