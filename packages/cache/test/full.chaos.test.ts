@@ -36,8 +36,8 @@ class Flood {
     await client.config('SET', 'maxmemory-policy', this.#policy);
     await client.config('SET', 'maxmemory', Number(used) + 100 * KiB);
     for (let i = 0; !this.#isOver; i += 1) {
-      // Refused where nothing is evicted.
-      await client.set(`flood:${i % 100}`, 'x'.repeat(2 * KiB + (i % 7))).catch(() => undefined);
+      // Refused where nothing is evicted. Many times what is left, which grows when buffers of clients shrink.
+      await client.set(`flood:${i % 2_000}`, 'x'.repeat(2 * KiB + (i % 7))).catch(() => undefined);
       if (i % 20 === 0) await sleep(1);
     }
     await client.config('SET', 'maxmemory', 0);
